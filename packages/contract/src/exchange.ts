@@ -1,0 +1,73 @@
+import type { ErrorKind } from './errors.ts'
+import type { Principal } from './principal.ts'
+import type { DialectId, Operation, Plan, Snapshot, Target } from './snapshot.ts'
+import { UNKNOWN_USAGE, type Usage } from './usage.ts'
+
+/**
+ * One request's life: the only mutable record on the hot path. Every field is set in the constructor (one hidden class);
+ * when settled it *is* the log record. It never holds a secret (invariant 9).
+ *
+ *   ADMITTED --plan--> ATTEMPTING --first byte to client--> COMMITTED --end--> SETTLED
+ *                        |   ^                                 |
+ *                        +---+ next target                     +--fail--> SETTLED (truncated)
+ *
+ * Times are `performance.now()` milliseconds (monotonic); 0 = did not happen. `wallTime` is the only wall-clock field.
+ */
+export class Exchange {
+  readonly id: string
+  readonly snapshot: Snapshot
+  readonly dialect: DialectId
+  readonly operation: Operation
+  /** Unix milliseconds at `startedAt`. */
+  readonly wallTime: number
+  readonly startedAt: number
+  /** The client's `x-request-id` where it is well-formed, else `id`. */
+  requestId: string
+  /** W3C trace id and parent span id, from `traceparent`; '' = none. */
+  traceId = ''
+  parentSpanId = ''
+  principal: Principal | null = null
+  /** Model name as the client wrote it. */
+  model = ''
+  stream = false
+  /** The client's own `user` field, or ''. */
+  user = ''
+  /** Client tags as JSON text (`metadata` object of the body, `headrace-tags` header), or ''. */
+  metadata = ''
+  tags = ''
+  plan: Plan | null = null
+  /** Attempts begun so far; the current one's number, from 1. */
+  attempts = 0
+  target: Target | null = null
+  requestBytes = 0
+  responseBytes = 0
+  admittedAt = 0
+  attemptAt = 0
+  /** The current attempt's request is written; its answer's head arrived; its first body byte arrived. */
+  sentAt = 0
+  headAt = 0
+  firstByteAt = 0
+  /** First byte to the client: set by the client sink's caller and nothing else (invariant 3). */
+  committedAt = 0
+  settledAt = 0
+  /** HTTP status that the client got; 0 = none. */
+  status = 0
+  /** HTTP status of the last attempt; 0 = none. */
+  upstreamStatus = 0
+  finishReason = ''
+  error: ErrorKind | null = null
+  usage: Usage = UNKNOWN_USAGE
+  /** Set when the policy keeps bodies; latin1, capped. */
+  requestBody = ''
+  responseBody = ''
+
+  constructor(id: string, snapshot: Snapshot, dialect: DialectId, operation: Operation, wallTime: number, startedAt: number) {
+    this.id = id
+    this.snapshot = snapshot
+    this.dialect = dialect
+    this.operation = operation
+    this.wallTime = wallTime
+    this.startedAt = startedAt
+    this.requestId = id
+  }
+}

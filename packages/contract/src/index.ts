@@ -1,0 +1,11 @@
+/** The public surface: types, the error table and the exchange. The zod config schema is `@headrace/contract/config`. */
+export * from './errors.ts'
+export * from './exchange.ts'
+export * from './hooks.ts'
+export * from './ports.ts'
+export * from './principal.ts'
+export * from './record.ts'
+export * from './resolved-config.ts'
+export * from './snapshot.ts'
+export * from './usage.ts'
+export * from './wire.ts'

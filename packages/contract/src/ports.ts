@@ -1,0 +1,30 @@
+import type { CallRecord, LogQuery, LogRow } from './record.ts'
+import type { KeyRecord } from './principal.ts'
+
+/** Where virtual keys live. Only digests; a token is never stored. */
+export interface KeyStore {
+  list(tenant: string): Promise<readonly KeyRecord[]>
+  /** Of all tenants: only for compiling a snapshot. */
+  all(): Promise<readonly KeyRecord[]>
+  /** Durable when it resolves. Fails if `keyId` or `digest` exists. */
+  add(tenant: string, key: KeyRecord): Promise<void>
+  /** False = unknown in this tenant. */
+  remove(tenant: string, keyId: string): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Where settled calls end up. */
+export interface LogStore {
+  /**
+   * Stores rows and the reader's position in one transaction: a row whose `callId` exists is left as it is,
+   * unless the stored one is `unknown` and the new one is not.
+   */
+  append(records: readonly CallRecord[], checkpoint: Checkpoint | null): void
+  checkpoints(): readonly Checkpoint[]
+  /** Newest first, or oldest first with `after`. */
+  query(query: LogQuery): readonly LogRow[]
+  close(): void
+}
+
+/** How far a segment file has been read: rows before `offset` are stored or will never be needed again. */
+export interface Checkpoint { readonly segment: string, readonly offset: number }

@@ -1,0 +1,93 @@
+import type { Result } from './errors.ts'
+import type { Principal } from './principal.ts'
+import type { Hooks } from './hooks.ts'
+
+/** The wire formats we speak. One today; the union grows with each dialect. */
+export type DialectId = 'openai-chat'
+
+/** What a request asks for. Each has a path per dialect. */
+export type Operation = 'chat' | 'completion' | 'embeddings'
+
+/** Where bytes go: scheme, host and port, and nothing else. Compared by identity; a credential is bound to one (invariant 9). */
+export interface Origin {
+  readonly tls: boolean
+  /** Host name or IP literal, without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Value of the Host header. */
+  readonly authority: string
+  /** Forward proxy (`http://host:port`) or null. A proxied origin is served by the undici lane. */
+  readonly proxy: string | null
+}
+
+/** Milliseconds. */
+export interface Timeouts {
+  readonly connect: number
+  /** From the request's last byte to the answer's first body byte. */
+  readonly firstToken: number
+  /** Between two reads of a streamed answer. */
+  readonly idle: number
+  /** From the first attempt's start to the end. */
+  readonly total: number
+}
+
+/** One thing to try. Frozen and compiled when the configuration loads, so that nothing is built per request. */
+export interface Target {
+  readonly provider: string
+  /** The provider's own name for the model: goes into the body and into the path where the dialect wants it. */
+  readonly model: string
+  readonly dialect: DialectId
+  readonly origin: Origin
+  /** Key into the credential vault of the upstream layer; null = the provider wants none. */
+  readonly credentialId: string | null
+  /** Path per operation, base path included (`/v1/chat/completions`). */
+  readonly paths: Readonly<Record<Operation, string>>
+  /** Rendered constant header lines (each ending in CRLF), without Host, credentials and framing. */
+  readonly headers: string
+  readonly timeouts: Timeouts
+  /** `provider/model`, the value of the header `headrace-target`. */
+  readonly name: string
+  /** False where the provider is known to reject `stream_options`; the usage option is then not asked for. */
+  readonly usageOption: boolean
+  /** The public model name's JSON string literal is replaced by this one. */
+  readonly modelJson: string
+}
+
+/** The ordered targets of a request, retries not included. Never empty. */
+export interface Plan {
+  readonly model: string
+  readonly targets: readonly Target[]
+}
+
+export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number }
+
+/**
+ * Compiled, deep-frozen configuration. An exchange keeps the one it began with (invariant 2).
+ * Built by `orchestration/compile.ts` from a `ResolvedConfig`; lookups are by `Map`, with no I/O.
+ */
+export interface Snapshot {
+  /** Counts up with each accepted reload. */
+  readonly version: number
+  /** Resolves a presented token (without `Bearer `). Errors: `unauthenticated`. */
+  authenticate(token: string): Result<Principal>
+  /** Orders the targets of a public model name for a principal. Errors: `model-not-found`, `forbidden`. */
+  plan(model: string, principal: Principal): Result<Plan>
+  /** The models a principal may call, for GET /v1/models. */
+  models(principal: Principal): readonly ModelEntry[]
+  readonly hooks: Hooks
+  readonly policy: Policy
+}
+
+/** Gateway-wide switches that the hot path reads. */
+export interface Policy {
+  /** Ask providers for usage on streams whose client did not ask (`stream_options.include_usage`). */
+  readonly askUsage: boolean
+  readonly logCalls: boolean
+  readonly logBodies: 'none' | 'full'
+  /** Bytes kept of each logged body. */
+  readonly logBodyLimit: number
+  /** Attempts per request at most, retries and fallbacks together. 1..10. */
+  readonly maxAttempts: number
+  /** JSON answers up to this many bytes are held until complete (invariant 4). */
+  readonly holdLimit: number
+}

@@ -1,0 +1,93 @@
+import type { GatewayError } from './errors.ts'
+import type { DialectId, Operation, Origin, Timeouts } from './snapshot.ts'
+
+/** A parsed request head, from the fast path or from node:http: same interpretation by test. */
+export interface RequestHead {
+  readonly method: string
+  /** Path without query, undecoded, beginning with `/`. */
+  readonly path: string
+  /** Query without `?`; '' = none. */
+  readonly query: string
+  /** Address of the peer, for the log; never trusted for decisions. */
+  readonly remoteAddress: string
+  /** Value of a header by lower-case name, trimmed; undefined = absent. Duplicates of single-valued headers were refused before. */
+  header(name: string): string | undefined
+}
+
+/**
+ * The way back to one client, implemented by the edge, used by one journey. Bytes only; framing is the edge's business.
+ * Header text is rendered lines, each ending in CRLF, without framing headers, Date and Connection.
+ */
+export interface ClientSink {
+  /** A complete answer in one write. `body` as a string is latin1 (one char = one byte). */
+  respond(status: number, headers: string, body: Buffer | string): void
+  /** Starts a streamed answer (chunked); the head leaves with the first `write`. */
+  begin(status: number, headers: string): void
+  /** Sends bytes. False = wait for the listener's `onDrain`. The bytes are copied or written before it returns: the caller may reuse them. */
+  write(chunk: Buffer | string): boolean
+  /** Ends a streamed answer cleanly. */
+  end(): void
+  /** Breaks a streamed answer off, so that no client can take it for complete (no terminal chunk, connection closed). */
+  abort(): void
+  /** Who hears of drain and of the client's leaving. Set once per request. */
+  listener: ClientListener | null
+  /** The client is gone: everything else is a no-op. */
+  readonly closed: boolean
+}
+
+export interface ClientListener {
+  onDrain(): void
+  /** The client left before the answer was complete. */
+  onClose(): void
+}
+
+/** What the edge hands over for each admitted model call. Its answer goes through `sink`; it must not throw. */
+export type Serve = (dialect: DialectId, operation: Operation, head: RequestHead, body: Buffer, sink: ClientSink) => void
+
+/** One request to one provider. The upstream layer adds Host, credentials and framing. */
+export interface UpstreamRequest {
+  readonly origin: Origin
+  readonly method: 'POST' | 'GET'
+  readonly path: string
+  /** Rendered constant and per-request header lines, each ending in CRLF. */
+  readonly headers: string
+  readonly credentialId: string | null
+  /** A string is latin1. */
+  readonly body: Buffer | string
+  readonly timeouts: Timeouts
+  /** `performance.now()` at which the total deadline fires. */
+  readonly deadline: number
+}
+
+/** What one upstream call tells, in order: onSent?, onHead, onData*, then exactly one of onEnd and onError. Nothing after `abort()`. */
+export interface UpstreamHandler {
+  /** The request was handed to the kernel whole. */
+  onSent(): void
+  onHead(status: number, headers: ResponseHead): void
+  /** A slice of the body, decoded from its framing. Valid only during the call (the buffer is shared). False = pause until `resume()`. */
+  onData(chunk: Buffer): boolean
+  onEnd(): void
+  onError(error: GatewayError): void
+}
+
+export interface ResponseHead {
+  /** First value by lower-case name. */
+  header(name: string): string | undefined
+}
+
+/** A running upstream call. */
+export interface UpstreamCall {
+  resume(): void
+  /** Gives up: the connection is closed, the handler hears nothing more. Idempotent. */
+  abort(): void
+}
+
+/** The one function that sends bytes to providers. Connections are pooled by `Origin`. */
+export type Dispatch = (request: UpstreamRequest, handler: UpstreamHandler) => UpstreamCall
+
+/** Push with back-pressure: false from `push` = wait. */
+export interface Sink<T> {
+  push(item: T): boolean
+  end(): void
+  fail(error: GatewayError): void
+}
