@@ -2,6 +2,7 @@
 export * from './errors.ts'
 export * from './exchange.ts'
 export * from './hooks.ts'
+export * from './messages.ts'
 export * from './ports.ts'
 export * from './principal.ts'
 export * from './record.ts'

@@ -1,0 +1,46 @@
+import type { ResolvedConfig } from './resolved-config.ts'
+
+/**
+ * What the processes of one installation say to each other, over Node's IPC channel, always through the supervisor:
+ *
+ *   supervisor --config, drain--> worker        (the data plane; one per core)
+ *   worker --listening, accepted, metrics--> supervisor --> control
+ *   control --config, ready--> supervisor       (config, keys, call log, admin API, page; no model traffic)
+ *
+ * The control process listens on a unix socket; workers relay `/admin/v1`, `/metrics` and `/` to it.
+ */
+export type ToWorker =
+  | { readonly type: 'config', readonly config: ResolvedConfig }
+  /** Stop accepting, finish what can be finished within `graceMs`, end the rest with the dialect's error, exit 0. */
+  | { readonly type: 'drain', readonly graceMs: number }
+
+export type FromWorker =
+  | { readonly type: 'listening', readonly host: string, readonly port: number }
+  /** The snapshot of this version is in force / was refused (the old one stays). */
+  | { readonly type: 'accepted', readonly version: number }
+  | { readonly type: 'refused', readonly version: number, readonly reason: string }
+  /** Cumulative since the worker's start; sent once per second when something changed. */
+  | { readonly type: 'metrics', readonly state: MetricsState }
+
+export type ToControl =
+  | { readonly type: 'worker', readonly worker: number, readonly message: FromWorker }
+  /** A worker is gone: calls it began and never settled are `unknown`. `segments` are the file names that it alone wrote. */
+  | { readonly type: 'worker-exit', readonly worker: number, readonly segmentPrefix: string }
+  /** Re-read the configuration (SIGHUP). */
+  | { readonly type: 'reload' }
+  | { readonly type: 'stop' }
+
+export type FromControl =
+  | { readonly type: 'config', readonly config: ResolvedConfig }
+  /** First start only: the tokens, to be printed once. */
+  | { readonly type: 'keys-created', readonly adminKey: string, readonly apiKey: string }
+  | { readonly type: 'ready' }
+  /** The configuration cannot be used and there is no good one to stay with. */
+  | { readonly type: 'fatal', readonly reason: string }
+
+/** Counters and log-bucket histograms by series name with labels (Prometheus form), e.g. `headrace_requests_total{model="m",provider="p",status="200"}`. */
+export interface MetricsState {
+  readonly counters: Readonly<Record<string, number>>
+  readonly gauges: Readonly<Record<string, number>>
+  readonly histograms: Readonly<Record<string, { readonly buckets: readonly (readonly [index: number, count: number])[], readonly sum: number, readonly count: number }>>
+}
