@@ -26,6 +26,7 @@ export class Exchange {
   /** W3C trace id and parent span id, from `traceparent`; '' = none. */
   traceId = ''
   parentSpanId = ''
+  traceFlags = ''
   principal: Principal | null = null
   /** Model name as the client wrote it. */
   model = ''

@@ -47,6 +47,8 @@ export interface Target {
   readonly timeouts: Timeouts
   /** `provider/model`, the value of the header `headrace-target`. */
   readonly name: string
+  /** Rendered answer header line `headrace-target: NAME\r\n`, NAME percent-encoded outside visible ASCII. */
+  readonly answerHeaders: string
   /** False where the provider is known to reject `stream_options`; the usage option is then not asked for. */
   readonly usageOption: boolean
   /** The public model name's JSON string literal is replaced by this one. */
@@ -88,6 +90,8 @@ export interface Policy {
   readonly logBodyLimit: number
   /** Attempts per request at most, retries and fallbacks together. 1..10. */
   readonly maxAttempts: number
+  /** Nesting that a JSON body may have (from `server.limits.json_depth`). */
+  readonly jsonDepth: number
   /** JSON answers up to this many bytes are held until complete (invariant 4). */
   readonly holdLimit: number
 }

@@ -1,0 +1,154 @@
+import { gatewayError, type ClientSink, type Exchange, type GatewayError, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
+
+/** Bytes of a provider's refusal that are read to classify it and to hand it on. */
+const REFUSAL_LIMIT = 65_536
+/** Bytes kept from the end of a long JSON answer, where its usage stands. */
+const USAGE_TAIL = 16_384
+
+/** What an answer came to when the provider's bytes ended: null = a whole answer, given to the client. */
+export type AnswerEnd = GatewayError | null
+
+/**
+ * Takes one attempt's answer and gives it to the client unchanged: streams at once, JSON when it is complete (so that a broken one
+ * falls back too), long JSON from `holdLimit` on as it comes, refusals not at all. One instance per attempt: a failed one may hold half an answer.
+ */
+export class Answer {
+  readonly #x: Exchange
+  readonly #dialect: RelayDialect
+  readonly #sink: ClientSink
+  readonly #head: ResponseHead
+  readonly #tap: StreamTap | null
+  readonly #refused: boolean
+  /** Latin1: the held answer, the refusal's body, or the tail of a long answer. */
+  #held = ''
+  #through = false
+
+  constructor(x: Exchange, dialect: RelayDialect, sink: ClientSink, status: number, head: ResponseHead, withholdUsage: boolean) {
+    this.#x = x
+    this.#dialect = dialect
+    this.#sink = sink
+    this.#head = head
+    this.#refused = status < 200 || status > 299
+    this.#tap = !this.#refused && dialect.isStreamHead(head) ? dialect.createStreamTap(withholdUsage) : null
+  }
+
+  /** False = pause. A stream's error event is not forwarded: it shows as `streamError`. */
+  take(chunk: Buffer): boolean {
+    if (this.#tap !== null) {
+      const out = this.#tap.push(chunk)
+      return out === null || this.#forward(out)
+    }
+    if (this.#through) {
+      this.#held = (this.#held + chunk.latin1Slice()).slice(-USAGE_TAIL)
+      return this.#forward(chunk)
+    }
+    if (this.#refused && this.#held.length >= REFUSAL_LIMIT) return true
+    this.#held += chunk.latin1Slice()
+    if (this.#refused || this.#held.length <= this.#x.snapshot.policy.holdLimit) return true
+    const held = this.#held
+    this.#through = true
+    this.#held = held.slice(-USAGE_TAIL)
+    return this.#forward(Buffer.from(held, 'latin1'))
+  }
+
+  /** An error that the provider reported inside a stream, or null. */
+  get streamError(): GatewayError | null {
+    return this.#tap === null ? null : this.#tap.error
+  }
+
+  /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
+  end(): AnswerEnd {
+    if (this.#tap !== null) return this.#endStream(this.#tap)
+    if (this.#through) {
+      this.#readUsage()
+      this.#sink.end()
+      return null
+    }
+    const error = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
+    if (error !== null) return error
+    this.#readUsage()
+    this.#respond(200)
+    return null
+  }
+
+  /** Hands a provider's own refusal of the request on, untouched. False = it is not fit to be handed on. */
+  handOnRefusal(): boolean {
+    if (!this.#refused || this.#held.length >= REFUSAL_LIMIT || !this.#contentType().includes('json')) return false
+    this.#respond(this.#x.upstreamStatus)
+    return true
+  }
+
+  /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
+  breakOff(error: GatewayError): void {
+    if (this.#tap !== null) {
+      this.keepUsage()
+      this.#sink.write((this.#tap.atBoundary ? '' : '\n\n') + this.#dialect.encodeStreamError(error))
+    }
+    this.#sink.abort()
+  }
+
+  /** Records what a stream told of its usage so far. */
+  keepUsage(): void {
+    if (this.#tap === null) return
+    this.#x.usage = this.#tap.usage
+    this.#x.finishReason = this.#tap.finishReason
+  }
+
+  #endStream(tap: StreamTap): AnswerEnd {
+    this.keepUsage()
+    if (tap.error !== null) return tap.error
+    if (tap.end() === 'cut') return gatewayError('upstream-truncated', 'The provider ended the stream before the answer was complete.')
+    if (tap.missingDone) this.#forward(tap.doneEvent)
+    this.#sink.end()
+    return null
+  }
+
+  #forward(bytes: Buffer | string): boolean {
+    const x = this.#x
+    const onEvent = x.snapshot.hooks.onEvent
+    if (onEvent !== null) bytes = onEvent(x, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+    if (x.committedAt === 0) {
+      this.#commit(200)
+      this.#sink.begin(200, this.#headers())
+    }
+    x.responseBytes += bytes.length
+    this.#keepBody(bytes)
+    return this.#sink.write(bytes)
+  }
+
+  #respond(status: number): void {
+    const onEvent = this.#x.snapshot.hooks.onEvent
+    const body = onEvent === null ? this.#held : onEvent(this.#x, Buffer.from(this.#held, 'latin1'))
+    this.#commit(status)
+    this.#x.responseBytes = body.length
+    this.#keepBody(body)
+    this.#sink.respond(status, this.#headers(), body)
+  }
+
+  #commit(status: number): void {
+    this.#x.committedAt = performance.now()
+    this.#x.status = status
+  }
+
+  #headers(): string {
+    return `content-type: ${this.#contentType()}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.target?.answerHeaders ?? ''}`
+  }
+
+  #contentType(): string {
+    return this.#head.header('content-type') ?? 'application/json'
+  }
+
+  #readUsage(): void {
+    const { usage, finishReason } = this.#dialect.readJsonUsage(this.#held)
+    this.#x.usage = usage
+    this.#x.finishReason = finishReason
+  }
+
+
+  #keepBody(bytes: Buffer | string): void {
+    const policy = this.#x.snapshot.policy
+    if (policy.logBodies === 'none' || this.#x.responseBody.length >= policy.logBodyLimit) return
+    const text = typeof bytes === 'string' ? bytes : bytes.latin1Slice()
+    this.#x.responseBody = (this.#x.responseBody + text).slice(0, policy.logBodyLimit)
+  }
+}

@@ -1,0 +1,202 @@
+import {
+  ERROR_POLICY, gatewayError,
+  type ClientListener, type ClientSink, type Dispatch, type Exchange, type GatewayError, type Outcome, type Plan, type RelayDialect,
+  type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+} from '@headrace/contract'
+import { Answer } from './answer.ts'
+import type { IntentHolder, Journal } from './observability/journal.ts'
+import type { Metrics } from './observability/metrics.ts'
+import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
+
+/** What the attempts need of the layers, wired once in `main.ts`. */
+export interface AttemptLayers {
+  readonly dispatch: Dispatch
+  readonly journal: Journal
+  readonly metrics: Metrics
+  readonly retryBudget: RetryBudget
+}
+
+/** A request that is ready to be sent to any target of its plan. */
+export interface PreparedCall {
+  readonly exchange: Exchange
+  readonly plan: Plan
+  readonly dialect: RelayDialect
+  readonly sink: ClientSink
+  /** The body for one target, as latin1 (one char = one byte). */
+  readonly body: (target: Target) => string
+  /** Per-request header lines for the provider. */
+  readonly headers: string
+  /** The gateway asks for usage where the client did not: the usage chunk is withheld. */
+  readonly withholdUsage: boolean
+}
+
+/**
+ * The loop over targets: retry and fallback before commitment, relay to the client, and the one place where an exchange settles.
+ * One instance per request; it is itself the upstream's handler and the client's listener, so that no closure is made per chunk.
+ *
+ *   intent on file -> dispatch -> head -> answer -> settled
+ *         ^-- retry, fallback <-- failed before the first byte to the client
+ */
+export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
+  readonly #layers: AttemptLayers
+  readonly #prepared: PreparedCall
+  readonly #x: Exchange
+  #targetIndex = 0
+  #onTarget = 0
+  #answer: Answer | null = null
+  #call: UpstreamCall | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(layers: AttemptLayers, prepared: PreparedCall) {
+    this.#layers = layers
+    this.#prepared = prepared
+    this.#x = prepared.exchange
+  }
+
+  start(): void {
+    this.#layers.retryBudget.earn()
+    this.#prepared.sink.listener = this
+    if (this.#prepared.sink.closed) return this.onClose()
+    this.#begin()
+  }
+
+  /** Begins an attempt at the current target: its intent goes on file before its first byte goes out (invariant 7). */
+  #begin(): void {
+    const x = this.#x
+    x.target = this.#prepared.plan.targets[this.#targetIndex] ?? null
+    x.attempts++
+    this.#onTarget++
+    x.attemptAt = performance.now()
+    x.sentAt = 0
+    x.headAt = 0
+    x.firstByteAt = 0
+    x.upstreamStatus = 0
+    x.error = null
+    this.#answer = null
+    this.#layers.journal.intent(x, this)
+  }
+
+  proceed(): void {
+    const x = this.#x
+    const target = x.target
+    if (target === null || x.settledAt !== 0) return
+    const attempt = x.attempts
+    const call = this.#layers.dispatch({
+      origin: target.origin,
+      method: 'POST',
+      path: target.paths[x.operation],
+      headers: target.headers + this.#prepared.headers,
+      credentialId: target.credentialId,
+      body: this.#prepared.body(target),
+      timeouts: target.timeouts,
+      deadline: x.startedAt + target.timeouts.total,
+    }, this)
+    // A dispatch that failed at once has already moved on to the next attempt, or settled.
+    if (x.attempts === attempt && x.settledAt === 0) this.#call = call
+  }
+
+  refuse(error: GatewayError): void {
+    this.#giveUp(error)
+  }
+
+  onSent(): void {
+    this.#x.sentAt = performance.now()
+  }
+
+  onHead(status: number, head: ResponseHead): void {
+    const x = this.#x
+    x.headAt = performance.now()
+    x.upstreamStatus = status
+    this.#answer = new Answer(x, this.#prepared.dialect, this.#prepared.sink, status, head, this.#prepared.withholdUsage)
+  }
+
+  onData(chunk: Buffer): boolean {
+    const answer = this.#answer
+    if (answer === null) return true
+    if (this.#x.firstByteAt === 0) this.#x.firstByteAt = performance.now()
+    const more = answer.take(chunk)
+    if (answer.streamError === null) return more
+    this.#call?.abort()
+    this.#fail(answer.streamError)
+    return true
+  }
+
+  onEnd(): void {
+    this.#call = null
+    const error = this.#answer === null ? gatewayError('upstream-protocol', 'The provider ended before it answered.') : this.#answer.end()
+    if (error === null) this.#settle('settled', true)
+    else this.#fail(error)
+  }
+
+  onError(error: GatewayError): void {
+    this.#call = null
+    this.#fail(error)
+  }
+
+  onDrain(): void {
+    this.#call?.resume()
+  }
+
+  /** The client left: the upstream is told at once, in whichever phase it is (invariant 5). */
+  onClose(): void {
+    if (this.#x.settledAt !== 0) return
+    this.#call?.abort()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#answer?.keepUsage()
+    this.#x.error = 'client-closed'
+    if (this.#x.status === 0) this.#x.status = ERROR_POLICY['client-closed'].status
+    this.#settle('partial', true)
+  }
+
+  /** An attempt failed. Before commitment the plan goes on; after it the answer is broken off (invariant 3). */
+  #fail(error: GatewayError): void {
+    const x = this.#x
+    this.#call = null
+    x.error = error.kind
+    if (x.committedAt !== 0) {
+      this.#answer?.breakOff(error)
+      return this.#settle('partial', true)
+    }
+    const step = nextStep(error, {
+      onTarget: this.#onTarget,
+      attemptsLeft: x.snapshot.policy.maxAttempts - x.attempts,
+      targetsLeft: this.#prepared.plan.targets.length - this.#targetIndex - 1,
+      timeLeft: x.startedAt + (x.target?.timeouts.total ?? 0) - performance.now(),
+    }, this.#layers.retryBudget, Math.random)
+    if (step.action === 'give-up') return this.#giveUp(error)
+    this.#settle('settled', false)
+    if (step.action === 'retry') {
+      this.#timer = setTimeout(() => this.#begin(), step.delayMs)
+      return
+    }
+    this.#targetIndex++
+    this.#onTarget = 0
+    this.#begin()
+  }
+
+  /** No attempt is left: the provider's own refusal of the request is handed on, everything else is told in our words. */
+  #giveUp(error: GatewayError): void {
+    const x = this.#x
+    x.error = error.kind
+    if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal()) {
+      const told = this.#prepared.dialect.encodeError(error, x.requestId)
+      x.status = told.status
+      x.committedAt = performance.now()
+      this.#prepared.sink.respond(told.status, told.headers + (x.target?.answerHeaders ?? ''), told.body)
+    }
+    this.#settle('settled', true)
+  }
+
+  #settle(outcome: Outcome, final: boolean): void {
+    const x = this.#x
+    const now = performance.now()
+    if (final) {
+      x.settledAt = now
+      this.#call = null
+      this.#prepared.sink.listener = null
+    }
+    this.#layers.journal.settle(x, outcome, final)
+    this.#layers.metrics.observe(x, final)
+    if (final && x.snapshot.hooks.onSettle !== null) x.snapshot.hooks.onSettle(x)
+  }
+}
