@@ -1,0 +1,60 @@
+import {
+  gatewayError,
+  type ClientSink, type GatewayError, type Principal, type RelayDialect, type RequestHead, type Result, type Snapshot,
+} from '@headrace/contract'
+
+/** What the small answers need; given by `main.ts`. */
+export interface LocalLayers {
+  readonly dialect: RelayDialect
+  readonly snapshot: () => Snapshot
+  readonly authenticate: (head: RequestHead) => Result<Principal>
+  /** Ready = listening, with a configuration, and not draining. */
+  readonly ready: () => boolean
+  readonly modelPaths: ReadonlySet<string>
+  readonly nextId: () => string
+}
+
+const PLAIN = 'content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n'
+const JSON_HEADERS = 'content-type: application/json\r\n'
+const MODELS = '/v1/models'
+
+/** Answers what needs no provider: health, readiness, the model list; and says clearly that anything else is not here. */
+export function createLocalAnswers(layers: LocalLayers): (head: RequestHead, body: Buffer, sink: ClientSink) => void {
+  return function local(head, _body, sink) {
+    if (head.path === '/healthz') return sink.respond(200, PLAIN, 'ok\n')
+    if (head.path === '/readyz') return layers.ready() ? sink.respond(200, PLAIN, 'ready\n') : sink.respond(503, PLAIN, 'not ready\n')
+    if (head.path === MODELS || head.path.startsWith(`${MODELS}/`)) return models(layers, head, sink)
+    const error = layers.modelPaths.has(head.path)
+      ? gatewayError('method-not-allowed', `${head.path} takes POST, not ${head.method}.`)
+      : gatewayError('not-found', `There is nothing at this path. Model calls go to ${[...layers.modelPaths].join(', ')}; the models are listed at ${MODELS}.`)
+    tell(layers, sink, error)
+  }
+}
+
+function models(layers: LocalLayers, head: RequestHead, sink: ClientSink): void {
+  if (head.method !== 'GET' && head.method !== 'HEAD') return tell(layers, sink, gatewayError('method-not-allowed', `${head.path} takes GET.`))
+  const principal = layers.authenticate(head)
+  if (!principal.ok) return tell(layers, sink, principal.error)
+  const snapshot = layers.snapshot()
+  if (head.path === MODELS) return sink.respond(200, JSON_HEADERS, layers.dialect.encodeModels(snapshot.models(principal.value)))
+  const id = decodeModelId(head.path.slice(MODELS.length + 1))
+  const plan = id === null ? null : snapshot.plan(id, principal.value)
+  if (id === null || plan === null) return tell(layers, sink, gatewayError('not-found', 'The model name in the path is not valid percent-encoding.'))
+  if (!plan.ok) return tell(layers, sink, plan.error)
+  const entry = snapshot.models(principal.value).find(model => model.id === id)
+  sink.respond(200, JSON_HEADERS, layers.dialect.encodeModel(entry ?? { id, ownedBy: plan.value.targets[0]?.provider ?? '', created: 0 }))
+}
+
+/** Model names may contain slashes, encoded by some SDKs and left alone by others. */
+function decodeModelId(encoded: string): string | null {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return null
+  }
+}
+
+function tell(layers: LocalLayers, sink: ClientSink, error: GatewayError): void {
+  const told = layers.dialect.encodeError(error, layers.nextId())
+  sink.respond(told.status, told.headers, told.body)
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import {
+  gatewayError, success,
+  type DialectId, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type GatewayError, type MetricsState, type Snapshot,
+} from '@headrace/contract'
+import { createEdge } from './edge/edge.ts'
+import { createJourney } from './journey.ts'
+import { createLocalAnswers } from './local-answers.ts'
+import { createJournal } from './observability/journal.ts'
+import { createMetrics } from './observability/metrics.ts'
+import { authorizationToken } from './orchestration/authenticate.ts'
+import { compileSnapshot } from './orchestration/compile-snapshot.ts'
+import { RetryBudget } from './orchestration/retry-policy.ts'
+import { openAiChat } from './transformation/openai-chat/dialect.ts'
+import { createUpstream } from './upstream/upstream.ts'
+
+export interface GatewayOptions {
+  readonly config: ResolvedConfig
+  /** Where call-log segments go, and the prefix of the files that this worker alone writes. */
+  readonly journal: { readonly directory: string, readonly prefix: string }
+  /** Unix socket of the control surface; null = none. */
+  readonly controlSocket: string | null
+}
+
+/** One data-plane worker. */
+export interface Gateway {
+  readonly host: string
+  readonly port: number
+  /** Compiles and swaps; on an error the old snapshot stays. Exchanges in flight keep theirs (invariant 2). */
+  reload(config: ResolvedConfig): Promise<Result<number, string>>
+  metrics(): MetricsState
+  /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. */
+  drain(graceMs: number): Promise<void>
+}
+
+const DIALECTS = Object.freeze({ 'openai-chat': openAiChat } satisfies Record<DialectId, RelayDialect>)
+const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operation: Operation }> = new Map([
+  ['/v1/chat/completions', { dialect: 'openai-chat', operation: 'chat' }],
+  ['/v1/completions', { dialect: 'openai-chat', operation: 'completion' }],
+  ['/v1/embeddings', { dialect: 'openai-chat', operation: 'embeddings' }],
+])
+
+/** Builds a worker from a checked configuration: the composition root, the only place that names concrete classes. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { server } = options.config
+  const upstream = createUpstream()
+  const journal = createJournal(options.journal)
+  const metrics = createMetrics()
+  let draining = false
+  let snapshot: Snapshot
+
+  const adopt = (config: ResolvedConfig): void => {
+    const compiled = compileSnapshot(config)
+    upstream.setCredentials(compiled.credentials)
+    snapshot = compiled.snapshot
+  }
+  adopt(options.config)
+
+  const nextId = idSequence()
+  const currentSnapshot = (): Snapshot => snapshot
+  const authenticate = (head: RequestHead) => {
+    const token = authorizationToken(head)
+    return token.ok ? snapshot.authenticate(token.value) : token
+  }
+  const serve = createJourney({
+    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()),
+    dialects: DIALECTS, snapshot: currentSnapshot, nextId,
+  })
+  const local = createLocalAnswers({
+    dialect: openAiChat, snapshot: currentSnapshot, authenticate, nextId,
+    ready: () => !draining, modelPaths: new Set(ROUTES.keys()),
+  })
+  const edge = createEdge({
+    limits: server.limits, tls: server.tls, corsOrigins: server.corsOrigins, routes: ROUTES,
+    serve, local, controlSocket: options.controlSocket, encodeError: openAiChat.encodeError,
+    admit: head => {
+      const principal = authenticate(head)
+      return principal.ok ? null : principal.error
+    },
+  })
+  const { host, port } = await edge.listen(server.host, server.port)
+
+  return {
+    host, port,
+    async reload(config) {
+      try {
+        await edge.reload({ limits: config.server.limits, tls: config.server.tls, corsOrigins: config.server.corsOrigins })
+        adopt(config)
+        return success(config.version)
+      } catch (error) {
+        return { ok: false, error: error instanceof Error ? error.message : String(error) }
+      }
+    },
+    metrics: () => metrics.exportState(),
+    async drain(graceMs) {
+      draining = true
+      await edge.drain(graceMs)
+      await upstream.close()
+      journal.close()
+    },
+  }
+}
+
+/** Ids unique over restarts and workers: 48 random bits of this boot, then a counter. */
+function idSequence(): () => string {
+  const boot = randomBytes(6).toString('hex')
+  let count = 0
+  return () => `${boot}-${(++count).toString(36)}`
+}
