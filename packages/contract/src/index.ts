@@ -1,4 +1,5 @@
 /** The public surface: types, the error table and the exchange. The zod config schema is `@headrace/contract/config`. */
+export * from './dialect.ts'
 export * from './errors.ts'
 export * from './exchange.ts'
 export * from './hooks.ts'

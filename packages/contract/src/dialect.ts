@@ -1,0 +1,74 @@
+import type { GatewayError, Result } from './errors.ts'
+import type { DialectId, ModelEntry, Operation } from './snapshot.ts'
+import type { Usage } from './usage.ts'
+import type { ResponseHead } from './wire.ts'
+
+/** Half-open byte range `[start, end)` in a request body; -1, -1 = absent. */
+export interface Span { readonly start: number, readonly end: number }
+
+/** What routing needs of a request body, read without decoding the rest, and where it stands. */
+export interface ScannedRequest {
+  readonly model: string
+  readonly stream: boolean
+  /** The client asked for usage itself. */
+  readonly includeUsage: boolean
+  /** The client's `user`, cut at 256 characters; '' = none. */
+  readonly user: string
+  /** JSON text of the `metadata` object, at most 4 KiB of UTF-8; '' = none or longer. */
+  readonly metadata: string
+  /** Output tokens asked for at most; -1 = not said. */
+  readonly maxTokens: number
+  readonly modelSpan: Span
+  /** The usage option's holder (`stream_options`) and its own value inside it. */
+  readonly optionsSpan: Span
+  readonly includeUsageSpan: Span
+}
+
+/** An error in a dialect's shape. Header lines end in CRLF each; the body is ASCII. */
+export interface EncodedError { readonly status: number, readonly headers: string, readonly body: string }
+
+/** Watches one streamed answer go by. Forwards whole events only, so that what was forwarded always ends at an event's boundary. */
+export interface StreamTap {
+  /** Takes a chunk that is valid during the call only; returns what to forward now (latin1 if a string), null = nothing yet. */
+  push(chunk: Buffer): Buffer | string | null
+  /** The provider's bytes ended cleanly: was the answer whole? Sets `missingDone`. */
+  end(): 'complete' | 'cut'
+  readonly usage: Usage
+  /** Last one seen; '' = none. */
+  readonly finishReason: string
+  readonly done: boolean
+  /** The answer was whole but for its terminator: send `doneEvent`. Known after `end()`. */
+  readonly missingDone: boolean
+  readonly doneEvent: string
+  /** An error event, an oversized event, or something that is no event stream. It and what follows is not forwarded. */
+  readonly error: GatewayError | null
+  /** What was forwarded ends at an event boundary. */
+  readonly atBoundary: boolean
+  /** Events with data seen. */
+  readonly events: number
+}
+
+/**
+ * One wire format in the fast lane: same dialect in and out, bytes pass but for model and usage option (invariant 4). Pure.
+ * The neutral form (decode to `Call`, encode from `StreamEvent`) will be a second interface beside this one.
+ */
+export interface RelayDialect {
+  readonly id: DialectId
+  /** Errors: `invalid-request` with the parameter at fault. */
+  scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest>
+  /** The body for one target as latin1 (one char = one byte). `modelJson` is a JSON string literal. */
+  spliceRequest(body: Buffer, scanned: ScannedRequest, modelJson: string, askUsage: boolean): string
+  /** Reads usage from a complete JSON answer or from its tail; a string is latin1. Never throws. */
+  readJsonUsage(body: Buffer | string): { readonly usage: Usage, readonly finishReason: string }
+  isStreamHead(head: ResponseHead): boolean
+  /** `withholdUsage`: the usage event was asked for by the gateway, not by the client. */
+  createStreamTap(withholdUsage: boolean): StreamTap
+  encodeError(error: GatewayError, requestId: string): EncodedError
+  /** An error as the last event of a stream that has begun. */
+  encodeStreamError(error: GatewayError): string
+  /** Maps a provider's answer that is not a stream; null = a good answer. `body`: a prefix (<= 64 KiB) of a refusal, or a whole good answer. */
+  classifyResponse(status: number, head: ResponseHead, body: Buffer | string): GatewayError | null
+  /** Bodies are ASCII JSON. */
+  encodeModels(models: readonly ModelEntry[]): string
+  encodeModel(model: ModelEntry): string
+}
