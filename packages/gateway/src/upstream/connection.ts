@@ -1,0 +1,212 @@
+import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import type { GatewayError, Origin } from '@headrace/contract'
+import { connectFault, errorCode, protocolFault, resetFault, truncatedFault } from './faults.ts'
+import { writeRequest } from './request-text.ts'
+import { BAD, BODY, END, HEAD, ResponseParser } from './response-parser.ts'
+import type { Carrier, RunningCall } from './running-call.ts'
+
+/** TCP keep-alive probes find dead peers under long silent streams, ms. */
+const PROBE_AFTER_MS = 60_000
+
+/** Who owns connections: a pool. */
+export interface ConnectionOwner {
+  readonly origin: Origin
+  /** Reads of all connections land here; each is dealt with before the next can happen. */
+  readonly readBuffer: Buffer
+  /** TLS session for resumption. */
+  session: Buffer | undefined
+  /** The connection finished its call cleanly and may take another. `keepAliveMs`: what the peer announced, -1 = nothing. */
+  released(connection: Connection, keepAliveMs: number): void
+  /** The connection serves no more. Called exactly once. */
+  gone(connection: Connection): void
+  /** The socket is closed for good. */
+  closed(connection: Connection): void
+}
+
+/**
+ * One socket to one origin, carrying one call at a time.
+ *
+ *   connecting --connect--> busy --END, clean--> idle --carry--> busy
+ *        |                    |                    |
+ *        +------error---------+--anything odd------+--FIN, bytes, age--> closed
+ */
+export class Connection implements Carrier {
+  /** `Deadlines.now` at which an idle connection is too old. */
+  expiresAt = 0
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  readonly #parser = new ResponseParser()
+  #call: RunningCall | null
+  #connected = false
+  /** The whole request is with the kernel. */
+  #sent = false
+  #isGone = false
+
+  constructor(owner: ConnectionOwner, call: RunningCall) {
+    this.#owner = owner
+    this.#call = call
+    call.carrier = this
+    this.#socket = this.#open()
+    this.#socket.on('error', error => this.#lost(errorCode(error)))
+    this.#socket.on('end', () => this.#ended())
+    this.#socket.on('close', () => this.#closed())
+  }
+
+  /** Sends the request of a call over this idle connection. */
+  carry(call: RunningCall): void {
+    this.#call = call
+    call.carrier = this
+    this.#write(call)
+  }
+
+  drop(): void {
+    this.#call = null
+    this.destroy()
+  }
+
+  resume(call: RunningCall): void {
+    if (call !== this.#call || !this.#connected) return
+    call.timer.enter(call.status === 0 ? 'first-token' : 'idle')
+    this.#socket.resume()
+  }
+
+  /** Closes the socket now. The call, if any, hears nothing. */
+  destroy(): void {
+    this.#call = null
+    this.#leave()
+    this.#socket.destroy()
+  }
+
+  /** Closes the socket and tells the call why. */
+  fail(error: GatewayError): void {
+    const call = this.#call
+    this.destroy()
+    call?.fail(error)
+  }
+
+  #open(): Socket {
+    const { host, port, tls } = this.#owner.origin
+    const { readBuffer } = this.#owner
+    const onread: OnReadOpts = { buffer: readBuffer, callback: length => this.#read(readBuffer, length) }
+    const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS, onread }
+    if (!tls) {
+      const socket = connectPlain(common)
+      socket.on('connect', () => this.#ready())
+      return socket
+    }
+    const options: ConnectionOptions = {
+      ...common,
+      // An IP address is no server name (RFC 6066 section 3); its certificate is checked all the same.
+      servername: isIP(host) === 0 ? host : '',
+      ALPNProtocols: ['http/1.1'],
+      rejectUnauthorized: true,
+      ...(this.#owner.session === undefined ? {} : { session: this.#owner.session }),
+    }
+    const socket = connectTls(options)
+    socket.on('secureConnect', () => this.#ready())
+    socket.on('session', session => { this.#owner.session = session })
+    return socket
+  }
+
+  #ready(): void {
+    this.#connected = true
+    if (this.#call !== null) this.#write(this.#call)
+  }
+
+  #write(call: RunningCall): void {
+    const request = call.request
+    if (request === null) return
+    this.#parser.reset()
+    this.#sent = false
+    writeRequest(this.#socket, request, call.credential)
+    call.request = null
+    call.credential = ''
+    call.timer.enter('first-token')
+    // A write that the kernel took whole leaves nothing behind: no callback needed on the hot path.
+    if (this.#socket.writableLength === 0) this.#wrote(call)
+    else this.#socket.write('', 'latin1', () => this.#wrote(call))
+  }
+
+  #wrote(call: RunningCall): void {
+    if (call !== this.#call) return
+    this.#sent = true
+    if (call.status === 0) call.timer.enter('first-token')
+    call.handler.onSent()
+  }
+
+  #read(buffer: Buffer, length: number): boolean {
+    const call = this.#call
+    if (call === null) {
+      // Bytes that nobody asked for: whatever they are, they must not become somebody's answer.
+      this.destroy()
+      return false
+    }
+    const parser = this.#parser
+    const flags = parser.feed(buffer, length)
+    if (flags === BAD) {
+      this.fail(protocolFault(call.origin, parser.problem))
+      return false
+    }
+    if ((flags & HEAD) !== 0 && parser.head !== null) {
+      call.status = parser.status
+      call.handler.onHead(parser.status, parser.head)
+      if (call !== this.#call) return false
+    }
+    if ((flags & BODY) !== 0 && !this.#deliver(call, buffer.subarray(parser.bodyStart, parser.bodyEnd), flags)) return false
+    if ((flags & END) !== 0) this.#finish(call)
+    return true
+  }
+
+  /** Hands body bytes on and pauses if asked to. Returns false if the call ended meanwhile. */
+  #deliver(call: RunningCall, bytes: Buffer, flags: number): boolean {
+    call.resumed = false
+    const more = call.handler.onData(bytes)
+    if (call !== this.#call) return false
+    // The last bytes are followed by the end at once: there is nothing to hold back, and the connection is free for others.
+    if (more || call.resumed || (flags & END) !== 0) {
+      call.timer.enter('idle')
+    } else {
+      call.timer.enter('paused')
+      this.#socket.pause()
+    }
+    return true
+  }
+
+  #finish(call: RunningCall): void {
+    const parser = this.#parser
+    this.#call = null
+    call.settle()
+    // An answer that overtook its request leaves the rest of that request in the pipe.
+    if (this.#sent && parser.reusable) this.#owner.released(this, parser.keepAliveMs)
+    else this.destroy()
+    call.handler.onEnd()
+  }
+
+  /** The peer closed its side. */
+  #ended(): void {
+    const call = this.#call
+    if (call !== null && this.#parser.finish() === 'complete') this.#finish(call)
+    else this.#lost('closed')
+  }
+
+  #lost(code: string): void {
+    const call = this.#call
+    this.destroy()
+    if (call === null) return
+    if (!this.#connected) call.fail(connectFault(call.origin, code))
+    else if (call.status === 0) call.fail(resetFault(call.origin, code))
+    else call.fail(truncatedFault(call.origin, call.status, code))
+  }
+
+  #closed(): void {
+    this.#lost('closed')
+    this.#owner.closed(this)
+  }
+
+  #leave(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#owner.gone(this)
+  }
+}

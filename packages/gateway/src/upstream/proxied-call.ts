@@ -1,0 +1,116 @@
+import type { Dispatcher } from 'undici'
+import type { GatewayError, Origin, ResponseHead, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
+import { CallTimer, type Deadlines, type Timed } from './deadlines.ts'
+import { connectFault, errorCode, protocolFault, resetFault, timeoutFault, truncatedFault } from './faults.ts'
+
+/** One call through undici: translates its handler protocol to ours, with our deadlines and our errors. */
+export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHandler {
+  slot = -1
+  done = false
+  readonly #origin: Origin
+  readonly #handler: UpstreamHandler
+  readonly #timer: CallTimer
+  readonly #deadlines: Deadlines
+  readonly #siblings: Set<ProxiedCall>
+  #controller: Dispatcher.DispatchController | null = null
+  #status = 0
+  #sent = false
+
+  constructor(request: UpstreamRequest, handler: UpstreamHandler, deadlines: Deadlines, siblings: Set<ProxiedCall>) {
+    this.#origin = request.origin
+    this.#handler = handler
+    this.#timer = new CallTimer(request.timeouts, request.deadline)
+    this.#deadlines = deadlines
+    this.#siblings = siblings
+    siblings.add(this)
+    deadlines.add(this)
+  }
+
+  resume(): void {
+    if (this.done || this.#controller === null) return
+    this.#timer.enter('idle')
+    this.#controller.resume()
+  }
+
+  abort(): void {
+    if (this.done) return
+    this.#settle()
+    this.#controller?.abort(new Error('aborted'))
+  }
+
+  fail(error: GatewayError): void {
+    if (this.done) return
+    this.#settle()
+    this.#handler.onError(error)
+  }
+
+  /** Closes the connection and tells the handler why. */
+  cut(error: GatewayError): void {
+    if (this.done) return
+    this.abort()
+    this.#handler.onError(error)
+  }
+
+  sweep(now: number): void {
+    const kind = this.#timer.overdue(now)
+    if (kind !== null) this.cut(timeoutFault(kind, this.#origin, this.#status))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // Given up while undici was still connecting: this is the first chance to say so, and nothing was sent yet.
+    if (this.done) controller.abort(new Error('aborted'))
+    else this.#timer.enter('first-token')
+  }
+
+  onRequestSent(): void {
+    if (this.done || this.#sent) return
+    this.#sent = true
+    this.#timer.enter('first-token')
+    this.#handler.onSent()
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    if (this.done || status < 200) return
+    this.#status = status
+    this.#handler.onHead(status, fieldHead(headers))
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.done) return
+    // Before the handler, which may resume or abort from within.
+    this.#timer.enter('paused')
+    controller.pause()
+    const more = this.#handler.onData(chunk)
+    if (more) this.resume()
+  }
+
+  onResponseEnd(): void {
+    if (this.done) return
+    this.#settle()
+    this.#handler.onEnd()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const code = errorCode(error)
+    const isGrammar = (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === 'UND_ERR_HEADERS_OVERFLOW'
+      || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+    if (this.#controller === null) this.fail(connectFault(this.#origin, code))
+    else if (isGrammar) this.fail(protocolFault(this.#origin, code))
+    else if (this.#status === 0) this.fail(resetFault(this.#origin, code))
+    else this.fail(truncatedFault(this.#origin, this.#status, code))
+  }
+
+  #settle(): void {
+    this.done = true
+    this.#siblings.delete(this)
+    this.#deadlines.remove(this)
+  }
+}
+
+const fieldHead = (headers: Record<string, string | string[] | undefined>): ResponseHead => ({
+  header(name) {
+    const value = headers[name]
+    return typeof value === 'string' ? value : value?.[0]
+  },
+})
