@@ -1,8 +1,10 @@
 /** The public surface: types, the error table and the exchange. The zod config schema is `@headrace/contract/config`. */
 export * from './dialect.ts'
+export * from './closest-name.ts'
 export * from './errors.ts'
 export * from './exchange.ts'
 export * from './hooks.ts'
+export * from './known-provider.ts'
 export * from './messages.ts'
 export * from './ports.ts'
 export * from './principal.ts'

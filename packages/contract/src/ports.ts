@@ -23,6 +23,10 @@ export interface LogStore {
   checkpoints(): readonly Checkpoint[]
   /** Newest first, or oldest first with `after`. */
   query(query: LogQuery): readonly LogRow[]
+  /** The row of one call, of whichever tenant: for the writer's own bookkeeping, never for answering people. */
+  find(callId: string): CallRecord | null
+  /** Drops the positions of segments that are gone. */
+  forget(segments: readonly string[]): void
   close(): void
 }
 

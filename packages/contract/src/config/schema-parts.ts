@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { closestName } from '../closest-name.ts'
+import { parseDuration, parseSize } from './quantities.ts'
+
+/** Building blocks of the schema: each says in one sentence what it wants. */
+
+/** A map with these keys and no others. Its message for unknown keys has one line per key, in the order of `issue.keys`. */
+export function strictMap<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: issue => issue.code === 'unrecognized_keys' ? issue.keys.map(key => unknownKey(key, known)).join('\n')
+      : issue.code === 'invalid_type' ? `expected a map with ${known.map(key => `\`${key}\``).join(', ')}` : undefined,
+  })
+}
+
+/** A map all of whose keys may be left out, itself included (`log:` with nothing after it is fine). */
+export function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  const map = strictMap(shape)
+  return map.nullish().transform(value => value ?? map.parse({}))
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const shown = key.slice(0, 60)
+  const meant = closestName(key, known)
+  return meant === null ? `unknown key \`${shown}\`; possible here: ${known.map(name => `\`${name}\``).join(', ')}` : `unknown key \`${shown}\`; did you mean \`${meant}\`?`
+}
+
+/** What editors accept besides the plain form: a reference that is replaced before the value is checked. */
+const REFERENCE = String.raw`.*\$\{.+\}.*`
+const numeric = (pattern: string, wanted: string) => z.string().regex(new RegExp(`^(?:${pattern}|${REFERENCE})$`), { error: wanted })
+
+/** Milliseconds, written `500ms`, `30s`, `5m`, `2h`, `1d` or as a number. */
+export function duration(initial: string, least: number, most: number) {
+  const wanted = `expected a duration such as \`${initial}\`, between ${showDuration(least)} and ${showDuration(most)}`
+  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)?(ms|s|m|h|d)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseDuration(value), least, most, wanted, context)).prefault(initial)
+}
+
+function showDuration(ms: number): string {
+  return ms >= 3_600_000 ? `${ms / 3_600_000}h` : ms >= 1_000 ? `${ms / 1_000}s` : `${ms}ms`
+}
+
+/** Bytes, written `64KiB`, `1MiB`, `10MB` or as a number. */
+export function size(initial: string, least: number, most: number) {
+  const wanted = `expected a size such as \`${initial}\`, between ${showSize(least)} and ${showSize(most)}`
+  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)? ?(B|[KMG]i?B)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseSize(value), least, most, wanted, context)).prefault(initial)
+}
+
+function showSize(bytes: number): string {
+  return bytes >= 2 ** 20 ? `${bytes / 2 ** 20}MiB` : bytes >= 1024 ? `${bytes / 1024}KiB` : `${bytes}B`
+}
+
+/** A whole number; a string of digits too, since that is what `${PORT}` becomes. */
+export function whole(initial: number, least: number, most: number) {
+  const wanted = `expected a whole number between ${least} and ${most}`
+  return z.union([z.number(), numeric(String.raw`\d+`, wanted)], { error: wanted })
+    .transform((value, context) => inRange(Number.isInteger(Number(value)) ? Number(value) : null, least, most, wanted, context)).prefault(initial)
+}
+
+function inRange(value: number | null, least: number, most: number, wanted: string, context: z.RefinementCtx): number {
+  if (value !== null && value >= least && value <= most) return value
+  context.addIssue({ code: 'custom', message: wanted })
+  return z.NEVER
+}
+
+/** `true` or `false`; as strings too, since that is what a reference becomes. */
+export function flag(initial: boolean) {
+  return z.union([z.boolean(), numeric('true|false', 'expected `true` or `false`')], { error: 'expected `true` or `false`' }).transform((value, context) => {
+    if (value === true || value === 'true') return true
+    if (value === false || value === 'false') return false
+    context.addIssue({ code: 'custom', message: 'expected `true` or `false`' })
+    return z.NEVER
+  }).prefault(initial)
+}
+
+/** A string of `form`, or `wanted` is the error. */
+export const text = (form: RegExp, wanted: string) => z.string({ error: `expected ${wanted}` }).regex(form, { error: `expected ${wanted}` })
+export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, { error: `expected one of ${values.map(value => `\`${value}\``).join(', ')}` })
+/** A list of at most `most`. */
+export const listOf = <Item extends z.ZodType>(item: Item, most: number, wanted: string) =>
+  z.array(item, { error: `expected ${wanted}` }).max(most, { error: `too many: at most ${most} are allowed here` })

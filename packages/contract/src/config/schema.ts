@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { duration, flag, listOf, oneOf, section, size, strictMap, text, whole } from './schema-parts.ts'
+
+/** Upper bounds: a generated file that doubled by mistake is refused, not tried. */
+export const MAX_PROVIDERS = 1_000
+export const MAX_MODELS = 100_000
+export const MAX_KEYS = 100_000
+/** Credentials of one provider; also bounds the rotations that a plan is compiled into. */
+export const MAX_CREDENTIALS = 16
+export const MAX_TARGETS = 16
+/** Characters of a model name. */
+export const MAX_MODEL_NAME = 256
+
+const DAY = 86_400_000
+const MINUTE = 60_000
+
+/** Names of providers, tenants, teams: what can stand in a path, a header or a metric label as it is. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const name = (what: string) => text(NAME, `${what}: letters, digits, \`.\`, \`_\`, \`-\`, at most 64, beginning with a letter or digit`)
+/** No control characters, no lone surrogates; a `*` only at the end. */
+export const MODEL_NAME = /^[^\p{Cc}\p{Cs}*]{0,255}[^\p{Cc}\p{Cs}]$/u
+const modelName = text(MODEL_NAME, `a model name: 1 to ${MAX_MODEL_NAME} characters, no control characters, \`*\` only as the last one`)
+
+const timeouts = section({
+  connect: duration('5s', 1, 10 * MINUTE).describe('To open a connection.'),
+  first_token: duration('60s', 1, 60 * MINUTE).describe("From the request's last byte to the answer's first."),
+  idle: duration('60s', 1, 60 * MINUTE).describe('Between two reads of a streamed answer.'),
+  total: duration('600s', 1, DAY).describe("From the first attempt's start to the end."),
+})
+
+const server = section({
+  host: text(/^[^\s\p{Cc}/]{1,253}$/u, 'a host name or address to listen on, such as `127.0.0.1`').prefault('127.0.0.1'),
+  port: whole(8787, 0, 65_535).describe('0 = any free port.'),
+  tls: strictMap({
+    cert: text(/^[^\p{Cc}]{1,4096}$/u, 'the path of a PEM certificate file').describe('Path of the PEM certificate chain, relative to this file.'),
+    key: text(/^[^\p{Cc}]{1,4096}$/u, 'the path of a PEM key file').describe('Path of the PEM private key, relative to this file.'),
+  }).nullish(),
+  cors_origins: listOf(text(/^(?:\*|https?:\/\/[^\s/?#@]+)$/, 'an origin such as `https://app.example.com`, without a path, or `*`'), 100, 'a list of origins').nullish(),
+  drain: duration('30s', 0, DAY).describe('What running answers get to finish in when Headrace stops.'),
+  limits: section({
+    head: size('16KiB', 1_024, 2 ** 20).describe('Request line and headers.'),
+    body: size('32MiB', 1_024, 2 ** 30),
+    json_depth: whole(128, 4, 1_000),
+    connections: whole(10_000, 1, 1_000_000),
+    requests_per_connection: whole(1_000, 1, 1_000_000_000),
+    head_timeout: duration('15s', 100, 10 * MINUTE),
+    request_timeout: duration('120s', 100, 60 * MINUTE).describe('For the whole request to arrive.'),
+    keep_alive: duration('75s', 0, 60 * MINUTE).describe('Idle time between two requests.'),
+    stall: duration('30s', 100, 60 * MINUTE).describe('A client that takes nothing for this long while an answer waits is let go.'),
+  }),
+})
+
+const secretText = text(/^[\x21-\x7e]{1,8192}$/, 'a credential: visible ASCII characters, not empty; use a reference such as `${OPENAI_API_KEY}` or `${file:/run/secrets/openai}`')
+const headerName = text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'a header name')
+const credential = z.union([secretText, strictMap({
+  value: secretText,
+  header: headerName.nullish().describe('`authorization` sends `Bearer VALUE`; any other sends the bare value.'),
+})], { error: 'expected a credential: a string, or a map with `value` and `header`' })
+
+const provider = section({
+  dialect: oneOf(['openai-chat']).nullish(),
+  base_url: text(/^\S{1,2048}$/, 'a URL such as `https://api.example.com/v1`').nullish().describe('Including the path in front of `/chat/completions`.'),
+  credentials: z.union([credential, listOf(credential, MAX_CREDENTIALS, 'a list of credentials')], { error: 'expected a credential or a list of credentials' }).nullish()
+    .describe('Used in turn. Left out: the environment variable of a known provider. `[]` = none.'),
+  headers: z.record(headerName, text(/^[\t\x20-\x7e]{0,4096}$/, 'a header value: one line of ASCII text'), { error: 'expected a map of header names to values' }).nullish(),
+  timeouts,
+  proxy: text(/^\S{1,2048}$/, 'a proxy such as `http://proxy.example.com:3128`').nullish(),
+  usage_option: flag(true).nullish().describe('False for providers that reject `stream_options`.'),
+  models: listOf(modelName, MAX_MODELS, 'a list of model names').nullish().describe('Listed by GET /v1/models and usable without prefix when unique. Any other works as `provider/model`.'),
+})
+
+const target = text(/^[^/\s]+\/.+$/s, 'a target `provider/model`')
+const targets = listOf(target, MAX_TARGETS, 'a list of targets').min(1, { error: 'an empty list: name at least one target `provider/model`' })
+const model = z.union([target, targets, strictMap({ targets })], { error: 'expected a target `provider/model`, a list of them, or a map with `targets`' })
+
+const key = strictMap({
+  name: name('a name for the key').describe('Shown in logs; unique.'),
+  key: text(/^[\x21-\x7e]{16,512}$/, 'a key of 16 to 512 visible ASCII characters; use a reference such as `${TEAM_KEY}`').nullish(),
+  digest: text(/^[0-9a-f]{64}$/, 'the lower-case hex SHA-256 of a key').nullish(),
+  tenant: name('a tenant').prefault('default'),
+  team: name('a team').nullish(),
+  app: name('an app').nullish(),
+  scopes: listOf(oneOf(['inference', 'admin']), 2, 'a list of scopes').min(1, { error: 'an empty list: leave `scopes` out for `[inference]`' }).prefault(['inference']),
+  models: listOf(modelName, 1_000, 'a list of model names').nullish().describe('Public model names the key may call, exact or with a trailing `*`. Left out: all.'),
+  expires: text(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date such as `2027-01-31` or a time such as `2027-01-31T12:00:00Z`').nullish(),
+})
+
+/** `headrace.yaml`, version 1. Everything may be left out. */
+export const fileSchema = strictMap({
+  server,
+  providers: z.record(name('a provider id'), provider, { error: 'expected a map of provider ids to their settings' }).nullish(),
+  models: z.record(modelName, model, { error: 'expected a map of public model names to targets' }).nullish(),
+  keys: listOf(key, MAX_KEYS, 'a list of keys').nullish(),
+  log: section({
+    calls: flag(true).describe('Write the call log.'),
+    bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),
+    body_limit: size('64KiB', 0, 16 * 2 ** 20).describe('Kept of each body.'),
+  }),
+  relay: section({
+    ask_usage: flag(true).describe('Ask providers for token usage on streams whose client did not ask.'),
+    max_attempts: whole(3, 1, 10).describe('Per request, retries and fallbacks together.'),
+    hold_limit: size('256KiB', 0, 16 * 2 ** 20).describe('JSON answers up to this size are held until complete, so that a cut one can be tried again.'),
+  }),
+})
+
+export type ConfigFile = z.output<typeof fileSchema>
+export type ProviderFile = NonNullable<NonNullable<ConfigFile['providers']>[string]>
+export type KeyFile = NonNullable<ConfigFile['keys']>[number]

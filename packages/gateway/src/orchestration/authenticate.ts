@@ -1,0 +1,69 @@
+import { hash } from 'node:crypto'
+import { failure, gatewayError, success, type KeyRecord, type Principal, type RequestHead, type Result } from '@headrace/contract'
+import { BoundedCache } from './bounded-cache.ts'
+import { frozenSet } from './frozen-set.ts'
+import { detached } from './model-name.ts'
+
+/** Longer tokens are refused before they are hashed, characters. */
+const MAX_TOKEN = 512
+/** Tokens remembered with their principal. Only known tokens are: guessing fills nothing. */
+const CACHED_TOKENS = 10_000
+
+const refusal = (message: string): Result<never> => failure(Object.freeze(gatewayError('unauthenticated', message)))
+const MISSING = refusal('No API key was sent. Send it as `Authorization: Bearer KEY`.')
+const WRONG_SCHEME = refusal('The Authorization header is not of the form `Bearer KEY`.')
+const CONTRADICTION = refusal('Several different API keys were sent. Send one, as `Authorization: Bearer KEY`.')
+const UNKNOWN = refusal('The API key is not valid. Check it for typing errors, or ask for a new one.')
+const EXPIRED = refusal('The API key has expired. Ask for a new one.')
+
+/** The token of a request: `Authorization: Bearer x`, `x-api-key: x` or `api-key: x`. Two different ones are refused, so that no two parties disagree on which counts. */
+export function authorizationToken(head: RequestHead): Result<string> {
+  const authorization = head.header('authorization')
+  const vendor = head.header('x-api-key')
+  const azure = head.header('api-key')
+  let token = vendor ?? azure
+  if (vendor !== undefined && azure !== undefined && vendor !== azure) return CONTRADICTION
+  if (authorization !== undefined) {
+    if (authorization.length < 8 || authorization.slice(0, 7).toLowerCase() !== 'bearer ') return WRONG_SCHEME
+    const bearer = authorization.slice(7).trim()
+    if (token !== undefined && token !== bearer) return CONTRADICTION
+    token = bearer
+  }
+  return token === undefined || token === '' ? MISSING : success(token)
+}
+
+interface KeyEntry {
+  readonly granted: Result<Principal>
+  /** Unix ms, and the same moment on the monotonic clock; Infinity = never. */
+  readonly expiresAt: number
+  readonly expiresMonotonic: number
+}
+
+/**
+ * Token -> principal for the keys of one snapshot: a bounded cache of known tokens in front of a map by SHA-256 digest. A token is only ever
+ * compared by its whole digest. A key is refused as soon as the wall clock or the monotonic clock says that it has expired:
+ * setting the clock back revives nothing.
+ */
+export function createAuthenticator(keys: readonly KeyRecord[]): (token: string) => Result<Principal> {
+  const byDigest = new Map(keys.map(key => [key.digest, keyEntry(key)]))
+  const cache = new BoundedCache<KeyEntry>(CACHED_TOKENS)
+  return function authenticate(token) {
+    let entry = cache.get(token)
+    if (entry === undefined) {
+      if (token.length > MAX_TOKEN || token === '') return UNKNOWN
+      entry = byDigest.get(hash('sha256', token, 'hex'))
+      if (entry === undefined) return UNKNOWN
+      cache.set(detached(token), entry)
+    }
+    if (entry.expiresAt !== Infinity && (Date.now() >= entry.expiresAt || performance.now() >= entry.expiresMonotonic)) return EXPIRED
+    return entry.granted
+  }
+}
+
+function keyEntry(key: KeyRecord): KeyEntry {
+  const principal: Principal = Object.freeze({
+    tenant: key.tenant, team: key.team, app: key.app, keyId: key.keyId, endUser: null, scopes: frozenSet(key.scopes), source: 'virtual-key',
+  })
+  const expiresAt = key.expiresAt ?? Infinity
+  return { granted: Object.freeze(success(principal)), expiresAt, expiresMonotonic: expiresAt === Infinity ? Infinity : performance.now() + expiresAt - Date.now() }
+}

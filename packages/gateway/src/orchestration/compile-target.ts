@@ -1,0 +1,54 @@
+import type { DialectId, Operation, Origin, ProviderConfig, Target } from '@headrace/contract'
+import gatewayPackage from '../../package.json' with { type: 'json' }
+import { asciiJson, headerSafe } from './model-name.ts'
+
+/** Where a dialect's operations live below the base path. */
+const OPERATION_PATHS = Object.freeze({
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings' },
+} as const satisfies Record<DialectId, Record<Operation, string>>)
+
+/** What all targets of one provider share. */
+export interface CompiledProvider {
+  readonly config: ProviderConfig
+  readonly origin: Origin
+  readonly paths: Readonly<Record<Operation, string>>
+  readonly headers: string
+}
+
+/** Throws on a header that would not render to one clean line: a checked configuration has none. */
+export function compileProvider(config: ProviderConfig): CompiledProvider {
+  const url = new URL(config.baseUrl)
+  const base = url.pathname.replace(/\/+$/, '')
+  const paths = OPERATION_PATHS[config.dialect]
+  const tls = url.protocol === 'https:'
+  return Object.freeze({
+    config,
+    origin: Object.freeze({ tls, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), authority: url.host, proxy: config.proxy }),
+    paths: Object.freeze({ chat: base + paths.chat, completion: base + paths.completion, embeddings: base + paths.embeddings }),
+    headers: renderHeaders(config),
+  })
+}
+
+function renderHeaders(config: ProviderConfig): string {
+  const headers = new Map([['content-type', 'application/json'], ['accept-encoding', 'identity'], ['user-agent', `headrace/${gatewayPackage.version}`]])
+  for (const [name, value] of Object.entries(config.headers)) headers.set(name.toLowerCase(), value)
+  return [...headers].map(([name, value]) => headerLine(name, value, config.id)).join('')
+}
+
+/** One header line, CRLF included. */
+export function headerLine(name: string, value: string, providerId: string): string {
+  if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) throw new Error(`provider ${providerId}: header ${JSON.stringify(name)} is not one clean line`)
+  return `${name}: ${value}\r\n`
+}
+
+/** One frozen target per credential, in the configured order; one without credential where the provider wants none. */
+export function compileTargets(provider: CompiledProvider, model: string): readonly Target[] {
+  const { config } = provider
+  const name = `${config.id}/${model}`
+  const ids = config.credentials.length === 0 ? [null] : config.credentials.map(credential => credential.id)
+  const shared = {
+    provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
+    timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, modelJson: asciiJson(model),
+  }
+  return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
+}

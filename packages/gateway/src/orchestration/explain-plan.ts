@@ -1,0 +1,23 @@
+import { success, type Principal, type Result, type Snapshot } from '@headrace/contract'
+
+/** What would happen to a request, as lines for people: `headrace explain MODEL`. Names credentials by id, never by value. */
+export function explainPlan(snapshot: Snapshot, model: string, principal: Principal): Result<readonly string[]> {
+  const plan = snapshot.plan(model, principal)
+  if (!plan.ok) return plan
+  const { hooks, policy } = snapshot
+  const on = Object.entries(hooks).filter(([, hook]) => hook !== null).map(([name]) => name)
+  const lines = [
+    `${JSON.stringify(model)} for key ${principal.keyId}, configuration ${snapshot.version}`,
+    `  at most ${policy.maxAttempts} attempts; JSON answers held up to ${policy.holdLimit} bytes; plugins: ${on.join(', ') || 'none'}`,
+  ]
+  plan.value.targets.forEach((target, index) => {
+    const { connect, firstToken, idle, total } = target.timeouts
+    const { tls, authority, proxy } = target.origin
+    lines.push(
+      `  ${index + 1}. ${JSON.stringify(target.name)}`,
+      `     ${tls ? 'https' : 'http'}://${authority}${target.paths.chat}${proxy === null ? '' : ` through ${proxy}`}`,
+      `     credential ${target.credentialId ?? 'none'}; usage ${policy.askUsage && target.usageOption ? 'asked for' : 'not asked for'}; timeouts: connect ${connect} ms, first token ${firstToken} ms, idle ${idle} ms, total ${total} ms`,
+    )
+  })
+  return success(lines)
+}

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { KNOWN_PROVIDERS } from './registry.ts'
+
+test('every provider has an id, an address and environment names of its own', () => {
+  expect(new Set(KNOWN_PROVIDERS.map(provider => provider.id)).size).toBe(KNOWN_PROVIDERS.length)
+  expect(new Set(KNOWN_PROVIDERS.map(provider => provider.baseUrl)).size).toBe(KNOWN_PROVIDERS.length)
+  const names = KNOWN_PROVIDERS.flatMap(provider => provider.env)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test.each(KNOWN_PROVIDERS.map(provider => [provider.id, provider] as const))('%s is frozen, and its key travels only over TLS', (_id, provider) => {
+  for (const part of [provider, provider.env, provider.models]) expect(Object.isFrozen(part)).toBe(true)
+  const url = new URL(provider.baseUrl)
+  expect(url.href).toBe(provider.baseUrl)
+  expect(provider.baseUrl.endsWith('/')).toBe(false)
+  if (provider.auth !== 'none') expect(url.protocol).toBe('https:')
+  expect(provider.env.length > 0).toBe(provider.auth !== 'none')
+})
