@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest'
+import type { KnownProvider } from '../known-provider.ts'
+import { formatConfigErrors } from './config-error.ts'
+import { loadConfig, type LoadOptions } from './load-config.ts'
+
+const known = (id: string, env: readonly string[]): KnownProvider =>
+  ({ id, dialect: 'openai-chat', baseUrl: `https://api.${id}.test/v1`, env, auth: env.length > 0 ? 'bearer' : 'none', usageOption: true, models: [] })
+const KNOWN = [known('openai', ['OPENAI_API_KEY']), known('groq', ['GROQ_API_KEY']), known('sandbox', [])]
+const ENV = { OPENAI_API_KEY: 'sk-from-env', EMPTY: '', PORT: '9000', TEAM_KEY: 'team-key-0123456789', YAML: 'a: [b' }
+
+function load(text: string | null, overrides: Partial<LoadOptions> = {}) {
+  return loadConfig({
+    text, path: '/etc/headrace/headrace.yaml', version: 3, env: ENV, known: KNOWN, keys: [], sandboxUrl: null,
+    readFile: path => { if (path === '/etc/headrace/secret') return 'from-file\n'; throw Object.assign(new Error('no'), { code: 'ENOENT' }) },
+    ...overrides,
+  })
+}
+const loaded = (text: string | null, overrides: Partial<LoadOptions> = {}) => {
+  const result = load(text, overrides)
+  if (!result.ok) throw new Error(formatConfigErrors(result.error, null, text))
+  return result.value
+}
+
+const DIGEST = 'a'.repeat(64)
+/** [what, text, line:column, part of the message] (check C2). */
+const BAD: readonly (readonly [string, string, string, RegExp])[] = [
+  ['broken YAML', 'server: [1', '1:11', /not valid YAML/],
+  ['a tab as indent', 'server:\n\tport: 1', '2:1', /tab/],
+  ['a duplicate key', 'server:\n  port: 1\n  port: 2', '3:3', /twice/],
+  ['a second document', 'server: {}\n---\nserver: {}', '2:1', /second document/],
+  ['a list at the top', '- a', '1:1', /expected a map/],
+  ['an unknown section', 'modles: {}', '1:1', /unknown key `modles`; did you mean `models`\?/],
+  ['an unknown key deep inside', 'server:\n  limits:\n    bodies: 5MiB', '3:5', /unknown key `bodies`/],
+  ['a port out of range', 'server:\n  port: 70000', '2:9', /between 0 and 65535/],
+  ['a size that is too big', 'server: {limits: {body: 10GiB}}', '1:25', /expected a size/],
+  ['a duration without sense', 'server: {drain: soon}', '1:17', /expected a duration/],
+  ['a negative duration', 'server: {drain: -1}', '1:17', /expected a duration/],
+  ['a CORS origin with a path', 'server: {cors_origins: ["https://a.test/x"]}', '1:25', /without a path/],
+  ['half a TLS set-up', 'server: {tls: {cert: a.pem}}', '1:15', /`key` is missing/],
+  ['an unknown provider without URL', 'providers:\n  acme: {}', '2:3', /give its `base_url`/],
+  ['a provider id with a slash', 'providers:\n  a/b: {base_url: "https://a.test"}', '2:3', /a provider id/],
+  ['a provider without its key', 'providers:\n  groq: {}', '2:3', /set GROQ_API_KEY/],
+  ['an unknown dialect', 'providers: {openai: {dialect: soap}}', '1:31', /`openai-chat`/],
+  ['a base URL with a query', 'providers: {x: {base_url: "https://a.test/v1?k=1"}}', '1:27', /no query/],
+  ['a base URL with a password', 'providers: {x: {base_url: "https://u:p@a.test"}}', '1:27', /no user or password/],
+  ['a base URL of another scheme', 'providers: {x: {base_url: "file:///etc/passwd"}}', '1:27', /begins with `https/],
+  ['a base URL that is none', 'providers: {x: {base_url: nonsense}}', '1:27', /not a URL/],
+  ['an empty credential', 'providers: {openai: {credentials: ""}}', '1:35', /not empty/],
+  ['a credential from an empty variable', 'providers: {openai: {credentials: "${EMPTY}"}}', '1:35', /not empty/],
+  ['a credential with a line end', 'providers: {openai: {credentials: "a\\r\\nb: c"}}', '1:35', /visible ASCII/],
+  ['the same credential twice', 'providers:\n  openai:\n    credentials:\n      - aa\n      - aa', '5:9', /twice/],
+  ['a typing error in a credential', 'providers: {openai: {credentials: [{vale: x, value: y}]}}', '1:37', /did you mean `value`/],
+  ['a header with a line end', 'providers: {openai: {headers: {x-a: "1\\r\\nx-b: 2"}}}', '1:37', /one line of ASCII/],
+  ['a header that Headrace sets', 'providers: {openai: {headers: {Host: evil.test}}}', '1:32', /set by Headrace/],
+  ['a credential among headers', 'providers: {openai: {headers: {Authorization: x}}}', '1:32', /under `credentials`/],
+  ['a proxy with a path', 'providers: {openai: {proxy: "http://p.test/x"}}', '1:29', /http:\/\/host:port/],
+  ['a target at an unknown provider', 'models:\n  fast: opnai/gpt', '2:9', /did you mean `openai\/gpt`/],
+  ['a target without provider', 'models: {fast: gpt}', '1:16', /`provider\/model`/],
+  ['no targets', 'models: {fast: []}', '1:16', /at least one target/],
+  ['the same target twice', 'models: {fast: [openai/a, openai/a]}', '1:27', /twice/],
+  ['a wildcard target for a plain name', 'models: {fast: "openai/*"}', '1:16', /ends in `\*`/],
+  ['a wildcard in the middle', 'models: {"a*b": openai/a}', '1:10', /only as the last/],
+  ['a name with a control character', 'models: {"a\\u0000b": openai/a}', '1:10', /control characters/],
+  ['a key without secret', 'keys:\n  - name: a', '2:5', /needs `key` or `digest`/],
+  ['a key with both', `keys: [{name: a, key: "\${TEAM_KEY}", digest: ${DIGEST}}]`, '1:8', /not both/],
+  ['a short key', 'keys: [{name: a, key: short}]', '1:23', /16 to 512/],
+  ['two keys of one name', `keys:\n  - {name: a, digest: ${DIGEST}}\n  - {name: a, digest: ${'b'.repeat(64)}}`, '3:12', /names are unique/],
+  ['one key twice', `keys:\n  - {name: a, digest: ${DIGEST}}\n  - {name: b, digest: ${DIGEST}}`, '3:23', /exists already/],
+  ['a date that is none', `keys: [{name: a, digest: ${DIGEST}, expires: tomorrow}]`, '1:101', /expected a date/],
+  ['an unknown scope', `keys: [{name: a, digest: ${DIGEST}, scopes: [root]}]`, '1:101', /`inference`, `admin`/],
+  ['a missing variable', 'providers:\n  openai:\n    credentials: ${NOPE}', '3:18', /`NOPE` is not set/],
+  ['a missing file', 'providers: {openai: {credentials: "${file:nope}"}}', '1:35', /cannot be read \(ENOENT\)/],
+  ['a reference that is not closed', 'server: {host: "${HOST"}', '1:16', /not closed/],
+  ['too many attempts', 'relay: {max_attempts: 11}', '1:23', /between 1 and 10/],
+]
+
+test.each(BAD)('%s is refused at its place', (_what, text, place, message) => {
+  const result = load(text)
+  expect(result.ok).toBe(false)
+  if (result.ok) return
+  const found = result.error.map(error => `${error.line}:${error.column} ${error.message}`)
+  expect(found.some(line => line.startsWith(`${place} `) && message.test(line)), found.join('\n')).toBe(true)
+})
+
+test('a file over the limit is refused unread', () => {
+  const result = load('#'.repeat(5 * 2 ** 20))
+  expect(result.ok ? [] : result.error).toMatchObject([{ line: 0, message: expect.stringContaining('larger than 4 MiB') }])
+})
+
+test('without a file the environment switches providers on, and the sandbox is where it runs', () => {
+  const { config, warnings } = loaded(null, { sandboxUrl: 'http://127.0.0.1:4000/v1' })
+  expect(config.providers.map(provider => [provider.id, provider.baseUrl, provider.credentials.map(credential => credential.value)])).toEqual([
+    ['openai', 'https://api.openai.test/v1', ['sk-from-env']], ['sandbox', 'http://127.0.0.1:4000/v1', []],
+  ])
+  expect(config.version).toBe(3)
+  expect(warnings).toEqual([])
+})
+
+test('empty sections and providers take their defaults', () => {
+  const { config } = loaded('server:\nproviders:\n  openai:\nmodels:\nkeys:\nlog:\nrelay:\n')
+  expect(config.server.port).toBe(8787)
+  expect(config.providers[0]?.timeouts).toEqual({ connect: 5_000, firstToken: 60_000, idle: 60_000, total: 600_000 })
+  expect(config.policy).toEqual({ askUsage: true, logCalls: true, logBodies: 'none', logBodyLimit: 65_536, maxAttempts: 3, jsonDepth: 128, holdLimit: 262_144 })
+})
+
+test('references are values: numbers where numbers are wanted, never YAML, never searched again', () => {
+  const { config } = loaded('server:\n  port: ${PORT}\nproviders:\n  openai:\n    credentials: ["${file:secret}", "x$${y}"]\n    headers: {x-a: "${YAML}", x-b: "${NOPE:-none}"}\n')
+  expect(config.server.port).toBe(9_000)
+  expect(config.providers[0]?.credentials.map(credential => credential.value)).toEqual(['from-file', 'x${y}'])
+  expect(config.providers[0]?.headers).toEqual({ 'x-a': 'a: [b', 'x-b': 'none' })
+})
+
+test('a key from the environment does not follow a changed base URL', () => {
+  const { config, warnings } = loaded('providers: {openai: {base_url: "https://elsewhere.test/v1"}}')
+  expect(config.providers[0]?.credentials).toEqual([])
+  expect(warnings.join()).toMatch(/without a key/)
+})
+
+test('credentials written into the file work, with a warning that does not repeat them', () => {
+  const { config, warnings } = loaded('providers: {openai: {credentials: {value: sk-literal, header: api-key}}}')
+  expect(config.providers[0]?.credentials).toEqual([{ id: 'openai#1', header: 'api-key', value: 'sk-literal' }])
+  expect(warnings).toHaveLength(1)
+  expect(warnings.join()).not.toContain('sk-literal')
+})
+
+test('errors are printed with the line and a caret, but lines with secrets are not', () => {
+  const text = 'server:\n  port: x\nproviders: {openai: {credentials: "sk secret"}}'
+  const result = load(text)
+  const printed = result.ok ? '' : formatConfigErrors(result.error, 'headrace.yaml', text)
+  expect(printed).toContain('headrace.yaml:2:9: expected a whole number between 0 and 65535\n      port: x\n            ^')
+  expect(printed).toContain('headrace.yaml:3:35: ')
+  expect(printed).not.toContain('sk secret')
+})
