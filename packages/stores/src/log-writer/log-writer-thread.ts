@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { SqliteLogStore } from '../sqlite/log-store.ts'
+import { LogCollector } from './log-collector.ts'
+import type { FromLogWriter, ToLogWriter } from './log-writer.ts'
+
+/**
+ * Polled, not watched: a busy worker appends thousands of times per second, and each would wake a watcher;
+ * ten looks per second cost about 0.05 % of a core and make large, cheap transactions.
+ */
+const POLL_MS = 100
+const FIND_DEAD_MS = 5000
+const AFTER_FAILURE_MS = 1000
+
+/** Entry of the log writer's thread. Importing it elsewhere does nothing. */
+if (parentPort !== null) {
+  const port = parentPort
+  const { directory, database } = workerData as { readonly directory: string, readonly database: string }
+  await run(directory, database, message => port.postMessage(message), listener => port.on('message', listener))
+  port.close()
+}
+
+async function run(directory: string, database: string, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
+  const exited = new Set<string>()
+  const wake = new AbortController()
+  let following = false
+  listen(message => {
+    if (message.type === 'exited') exited.add(message.prefix)
+    else if (message.type === 'follow') following = message.on
+    else wake.abort()
+  })
+  const pause = (ms: number): Promise<unknown> => delay(ms, undefined, { signal: wake.signal }).catch(() => undefined)
+
+  while (!wake.signal.aborted) {
+    try {
+      await collect()
+    } catch (error) {
+      // A full disk or a failing one: start over from what is stored, when it may be better.
+      tell({ type: 'problem', problem: `The call log cannot be written: ${error instanceof Error ? error.message : String(error)}` })
+      await pause(AFTER_FAILURE_MS)
+    }
+  }
+
+  /** Until told to stop. */
+  async function collect(): Promise<void> {
+    const store = new SqliteLogStore(database)
+    try {
+      const collector = new LogCollector({
+        directory, store,
+        onStored: records => { if (following) tell({ type: 'rows', records }) },
+        onProblem: problem => tell({ type: 'problem', problem }),
+      })
+      const pass = async (): Promise<void> => {
+        for (const prefix of exited) collector.exited(prefix)
+        exited.clear()
+        for (const _ of collector.pass()) await turn()
+      }
+      await pass()
+      collector.dropKnown()
+      collector.findDead()
+      await pass()
+      tell({ type: 'recovered' })
+      for (let checked = performance.now(); !wake.signal.aborted;) {
+        await pause(POLL_MS)
+        if (performance.now() - checked > FIND_DEAD_MS) {
+          collector.findDead()
+          checked = performance.now()
+        }
+        await pass()
+      }
+    } finally {
+      store.close()
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { mkdirSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { CallRecord } from '@headrace/contract'
+
+export interface LogWriterOptions {
+  /** Where the workers' segments are. Created if missing. */
+  readonly directory: string
+  /** Path of the call log's SQLite file. */
+  readonly database: string
+  /** Hears in words of damage skipped and of failures; the writer goes on by itself. */
+  readonly onProblem?: (problem: string) => void
+}
+
+export interface LogWriter {
+  /** Resolves when everything that lay there at the start is stored. */
+  recovered(): Promise<void>
+  /** A worker is gone: what it began and did not settle becomes `unknown`. Without this the writer notices within 5 s. */
+  workerExited(prefix: string): void
+  /** Rows as they are stored, for following. Returns the unsubscriber. */
+  onRow(listener: (record: CallRecord) => void): () => void
+  /** Reads and stores what is there, then ends the thread. */
+  stop(): Promise<void>
+}
+
+/** To the thread. */
+export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'stop' }
+/** From the thread. */
+export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string }
+
+const RESTART_MS = 1000
+
+/** Starts the one writer of the call log, in a thread of its own. A thread that dies is replaced; nothing is lost or doubled by that. */
+export function startLogWriter(options: LogWriterOptions): LogWriter {
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+  const listeners = new Set<(record: CallRecord) => void>()
+  const recovered = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  let stopping = false
+  let restart: NodeJS.Timeout | null = null
+  let thread = start()
+  const post = (message: ToLogWriter): void => thread.postMessage(message)
+
+  function start(): Worker {
+    // The thread's file has this file's extension: `.ts` in the sources, `.mjs` or `.js` when bundled.
+    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+    const worker = new Worker(new URL(`./log-writer-thread${extension}`, import.meta.url), {
+      workerData: { directory: options.directory, database: options.database },
+    })
+    worker.on('message', (message: FromLogWriter) => {
+      if (message.type === 'recovered') recovered.resolve()
+      else if (message.type === 'problem') options.onProblem?.(message.problem)
+      else for (const record of message.records) for (const listener of listeners) listener(record)
+    })
+    worker.on('error', error => options.onProblem?.(`The log writer failed and is started again: ${error instanceof Error ? error.message : String(error)}`))
+    worker.on('exit', () => {
+      if (stopping) return ended.resolve()
+      restart = setTimeout(() => {
+        thread = start()
+        if (listeners.size > 0) post({ type: 'follow', on: true })
+      }, RESTART_MS)
+    })
+    return worker
+  }
+
+  return {
+    recovered: () => recovered.promise,
+    workerExited: prefix => post({ type: 'exited', prefix }),
+    onRow(listener) {
+      listeners.add(listener)
+      post({ type: 'follow', on: true })
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size === 0) post({ type: 'follow', on: false })
+      }
+    },
+    async stop() {
+      if (!stopping) {
+        stopping = true
+        if (restart !== null) clearTimeout(restart)
+        if (thread.threadId === -1) ended.resolve()
+        else post({ type: 'stop' })
+      }
+      await ended.promise
+      recovered.resolve()
+    },
+  }
+}

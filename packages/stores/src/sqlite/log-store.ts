@@ -1,0 +1,83 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { CallRecord, Checkpoint, LogQuery, LogRow, LogStore } from '@headrace/contract'
+import { CALL_COLUMNS, COLUMN_LIST, columnName, columnValues } from './call-columns.ts'
+import { findCall, queryCalls } from './query-calls.ts'
+import { inTransaction, openDatabase } from './open-database.ts'
+
+const MIGRATIONS: readonly string[] = Object.freeze([`
+  CREATE TABLE call (id INTEGER PRIMARY KEY,
+    ${Object.entries(CALL_COLUMNS).map(([field, type]) => `${columnName(field)} ${type} NOT NULL`).join(', ')});
+  CREATE UNIQUE INDEX call_call_id ON call (call_id);
+  CREATE INDEX call_tenant_started_at ON call (tenant, started_at);
+  CREATE TABLE call_body (id INTEGER PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE, request_body TEXT, response_body TEXT);
+  CREATE TABLE segment_position (segment TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+`])
+
+/** The call log in its own SQLite file. Its one instance is the file's only writer; everyone else reads (`readLogs`). */
+export class SqliteLogStore implements LogStore {
+  readonly #database: DatabaseSync
+  readonly #insert: StatementSync
+  readonly #insertBody: StatementSync
+  readonly #remember: StatementSync
+
+  /** Opens or creates the file. Throws if it cannot be used. */
+  constructor(path: string) {
+    this.#database = openDatabase(path, { synchronous: 'NORMAL', migrations: MIGRATIONS })
+    const marks = Object.keys(CALL_COLUMNS).map(() => '?').join(', ')
+    this.#insert = this.#database.prepare(`INSERT INTO call (id, ${COLUMN_LIST}) VALUES (?, ${marks}) ON CONFLICT (call_id) DO NOTHING`)
+    this.#insertBody = this.#database.prepare('INSERT INTO call_body (id, request_body, response_body) VALUES (?, ?, ?)')
+    this.#remember = this.#database.prepare('INSERT INTO segment_position (segment, position) VALUES (?, ?) ON CONFLICT (segment) DO UPDATE SET position = excluded.position')
+  }
+
+  append(records: readonly CallRecord[], checkpoint: Checkpoint | null): void {
+    inTransaction(this.#database, () => {
+      for (const record of records) this.#put(record)
+      if (checkpoint !== null) this.#remember.run(checkpoint.segment, checkpoint.offset)
+    })
+  }
+
+  checkpoints(): readonly Checkpoint[] {
+    return this.#database.prepare('SELECT segment, position FROM segment_position').all()
+      .map(row => ({ segment: String(row['segment']), offset: Number(row['position']) }))
+  }
+
+  query(query: LogQuery): readonly LogRow[] {
+    return queryCalls(this.#database, query)
+  }
+
+  find(callId: string): CallRecord | null {
+    return findCall(this.#database, callId)
+  }
+
+  forget(segments: readonly string[]): void {
+    if (segments.length === 0) return
+    inTransaction(this.#database, () => {
+      const remove = this.#database.prepare('DELETE FROM segment_position WHERE segment = ?')
+      for (const segment of segments) remove.run(segment)
+    })
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #put(record: CallRecord): void {
+    const values = columnValues(record)
+    let inserted = this.#insert.run(null, ...values)
+    if (inserted.changes === 0) {
+      const id = this.#makeRoom(record)
+      if (id === null) return
+      inserted = this.#insert.run(id, ...values)
+    }
+    if (record.requestBody === null && record.responseBody === null) return
+    this.#insertBody.run(inserted.lastInsertRowid, record.requestBody, record.responseBody)
+  }
+
+  /** Takes an `unknown` row away for what is known now. The new row gets a new id, so that followers see it. Null = the stored row stays. */
+  #makeRoom(record: CallRecord): number | null {
+    if (record.outcome === 'unknown') return null
+    const next = Number(this.#database.prepare('SELECT max(id) + 1 AS next FROM call').get()?.['next'])
+    const removed = this.#database.prepare(`DELETE FROM call WHERE call_id = ? AND outcome = 'unknown'`).run(record.callId)
+    return removed.changes === 0 ? null : next
+  }
+}

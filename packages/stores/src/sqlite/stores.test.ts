@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, expect, it } from 'vitest'
+import { keyStoreSuite } from '../suites/key-store-suite.ts'
+import { logStoreSuite } from '../suites/log-store-suite.ts'
+import { sampleRecord } from '../suites/sample-record.ts'
+import { SqliteKeyStore } from './key-store.ts'
+import { SqliteLogStore } from './log-store.ts'
+import { readLogs } from './query-calls.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+let count = 0
+const fresh = (): string => join(directory, `${++count}.db`)
+
+logStoreSuite('sqlite', () => new SqliteLogStore(fresh()))
+keyStoreSuite('sqlite', () => new SqliteKeyStore(fresh()))
+
+it('readLogs reads beside the writer and after it, and finds nothing where there is no file', () => {
+  const path = fresh()
+  expect(readLogs(path, { tenant: 'default' })).toEqual([])
+  const store = new SqliteLogStore(path)
+  store.append([sampleRecord({ callId: 'a.1' })], null)
+  expect(readLogs(path, { tenant: 'default' })).toHaveLength(1)
+  store.close()
+  expect(readLogs(path, { tenant: 'default' })).toHaveLength(1)
+})
+
+it('an append that fails stores neither rows nor position', () => {
+  const store = new SqliteLogStore(fresh())
+  const broken = sampleRecord({ callId: 'b.1', model: null as unknown as string })
+  expect(() => store.append([sampleRecord({ callId: 'a.1' }), broken], { segment: 's', offset: 1 })).toThrow()
+  expect(store.query({ tenant: 'default' })).toEqual([])
+  expect(store.checkpoints()).toEqual([])
+  store.close()
+})
+
+it('a file of a newer version is refused with what to do', () => {
+  const path = fresh()
+  const database = new DatabaseSync(path)
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  expect(() => new SqliteLogStore(path)).toThrow('newer Headrace')
+})
