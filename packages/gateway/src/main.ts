@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
-  gatewayError, success,
-  type DialectId, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type GatewayError, type MetricsState, type Snapshot,
+  success,
+  type DialectId, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
 import { createEdge } from './edge/edge.ts'
 import { createJourney } from './journey.ts'
@@ -13,6 +13,7 @@ import { compileSnapshot } from './orchestration/compile-snapshot.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
 import { openAiChat } from './transformation/openai-chat/dialect.ts'
 import { createUpstream } from './upstream/upstream.ts'
+import { runWorkerProcess } from './worker-process.ts'
 
 export interface GatewayOptions {
   readonly config: ResolvedConfig
@@ -107,3 +108,5 @@ function idSequence(): () => string {
   let count = 0
   return () => `${boot}-${(++count).toString(36)}`
 }
+
+if (import.meta.main) runWorkerProcess(startGateway)
