@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { ERROR_POLICY, gatewayError, type ClientSink, type DialectId, type GatewayError, type Operation, type RequestHead, type Serve, type ServerLimits } from '@headrace/contract'
+import { corsLines, type Cors } from './cors.ts'
+import { HeadScan } from './head-scan.ts'
+import { isRequestId, statusLine } from './header-text.ts'
+
+export interface Route { readonly dialect: DialectId, readonly operation: Operation }
+
+/** What the embedder decides; the edge only frames. */
+export interface DoorRules {
+  readonly routes: ReadonlyMap<string, Route>
+  readonly serve: Serve
+  readonly admit: (head: RequestHead) => GatewayError | null
+  readonly local: (head: RequestHead, body: Buffer, sink: ClientSink) => void
+  readonly controlSocket: string | null
+  readonly encodeError: (error: GatewayError, requestId: string) => { status: number, headers: string, body: string }
+}
+
+/** One client connection, on either lane, as the edge sees it. */
+export interface Connection {
+  /** Compares its clock with the limits. Called about once per second. */
+  sweep(): void
+  /** Closes now if idle, else after the current answer. */
+  drain(): void
+  destroy(): void
+}
+
+/** What all connections of one edge share. Mutable: limits, CORS, the coarse clock and the draining flag change while connections live. */
+export class Door {
+  readonly rules: DoorRules
+  limits: ServerLimits
+  cors: Cors | null
+  draining = false
+  /** Monotonic milliseconds as of the last tick: good to one `tick`, costs nothing to read. */
+  now = performance.now()
+  /** Milliseconds between two sweeps. */
+  tick = 1_000
+  /** `Date` header line, refreshed by the sweep. */
+  dateLine = dateLine()
+  readonly connections = new Set<Connection>()
+  readonly scan = new HeadScan()
+  /** The Host value that was last found well-formed: nearly every request repeats it. */
+  lastHost = ''
+  /** Gives a connection to `node:http`: `bytes` were read and not interpreted. `since` is when they began to arrive, 0 = none did. */
+  handOver: (socket: Socket, bytes: Buffer, served: number, since: number) => void = () => {}
+
+  constructor(rules: DoorRules, limits: ServerLimits, cors: Cors | null) {
+    this.rules = rules
+    this.limits = limits
+    this.cors = cors
+  }
+
+  /** When a limit of `ms` that starts now is over: never early, at most a tick late. */
+  deadline(ms: number): number {
+    return this.now + this.tick + ms
+  }
+
+  refresh(): void {
+    this.now = performance.now()
+    this.dateLine = dateLine()
+  }
+}
+
+/** A request that the edge itself answers with an error. `status` overrides the kind's own where HTTP has a better one (501, 505, 417). */
+export interface Refusal {
+  readonly error: GatewayError
+  readonly status: number
+}
+
+export function refusal(kind: GatewayError['kind'], message: string, status = 0, retryAfterMs = 0): Refusal {
+  return { error: gatewayError(kind, message, { retryAfterMs }), status: status === 0 ? ERROR_POLICY[kind].status : status }
+}
+
+export function bodyTooLarge(limit: number): Refusal {
+  return refusal('body-too-large', `The request body is larger than this gateway takes (${limit} bytes). Send less, or raise server.limits.bodyBytes.`)
+}
+
+/** Renders a refusal as a whole response that announces the end of the connection. Latin1. */
+export function renderRefusal(door: Door, refused: Refusal, head: RequestHead | null): string {
+  const asked = head?.header('x-request-id')
+  const told = door.rules.encodeError(refused.error, isRequestId(asked) ? asked : randomUUID())
+  const wait = refused.error.retryAfterMs
+  const retry = wait > 0 && !/^retry-after:/im.test(told.headers) ? `retry-after: ${Math.ceil(wait / 1_000)}\r\n` : ''
+  const cors = door.cors === null || head === null ? '' : corsLines(door.cors, head)
+  const status = told.status === ERROR_POLICY[refused.error.kind].status ? refused.status : told.status
+  return `${statusLine(status)}${told.headers}${retry}${cors}${door.dateLine}content-length: ${told.body.length}\r\nconnection: close\r\n\r\n${told.body}`
+}
+
+function dateLine(): string {
+  return `date: ${new Date().toUTCString()}\r\n`
+}

@@ -1,0 +1,185 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
+import type { ClientSink, DialectId, GatewayError, Operation, RequestHead, Serve, ServerLimits } from '@headrace/contract'
+import { compileCors } from './cors.ts'
+import { Door, refusal, renderRefusal } from './door.ts'
+import { FastConnection } from './fast-connection.ts'
+import { LINGER_MS } from './linger.ts'
+import { SlowLane } from './slow-lane.ts'
+
+export interface EdgeOptions {
+  readonly limits: ServerLimits
+  /** PEM texts, or null for plain text. */
+  readonly tls: { readonly cert: string, readonly key: string } | null
+  /** Allowed origins, `*` = any; empty = no CORS headers. */
+  readonly corsOrigins: readonly string[]
+  /** Exact path -> model call. */
+  readonly routes: ReadonlyMap<string, { readonly dialect: DialectId, readonly operation: Operation }>
+  /** POST on a route, with the whole body in hand. */
+  readonly serve: Serve
+  /** Called once the head is complete and the body is not wholly there yet; an error refuses the request before its body is read. */
+  readonly admit: (head: RequestHead) => GatewayError | null
+  /** A well-formed request that is no model call and is not relayed. */
+  readonly local: (head: RequestHead, body: Buffer, sink: ClientSink) => void
+  /** Unix socket of the control surface, to which `/admin/v1`, `/metrics` and exactly `/` are relayed; null = none. */
+  readonly controlSocket: string | null
+  /** Text of the edge's own refusals. `body` is latin1, `headers` are whole lines. */
+  readonly encodeError: (error: GatewayError, requestId: string) => { status: number, headers: string, body: string }
+  /** `node-http` = the slow lane alone, for the differential test. */
+  readonly listener?: 'fast' | 'node-http'
+}
+
+export interface Edge {
+  /** Resolves with the real address (port 0 = any free one). Rejects if it cannot be bound. */
+  listen(host: string, port: number): Promise<{ host: string, port: number }>
+  /** Affects new connections' certificates and every connection's limits; a change between TLS and plain text needs a restart. */
+  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void
+  /** Stops accepting, lets answers finish for `graceMs`, then cuts the rest. */
+  drain(graceMs: number): Promise<void>
+  close(): Promise<void>
+  readonly connections: number
+}
+
+const SWEEP_MS = 1_000
+/** Milliseconds that draining goes on accepting at most: what is in the kernel's queue would be reset by closing. */
+const ACCEPT_MS = 100
+
+/** The front door: a strict fast path on the socket itself, `node:http` for everything else. Starts nothing until `listen`. */
+export function createEdge(options: EdgeOptions): Edge {
+  return new FrontDoor(options)
+}
+
+class FrontDoor implements Edge {
+  readonly #door: Door
+  readonly #lane: SlowLane
+  readonly #fast: boolean
+  readonly #server: Server
+  readonly #tls: TlsServer | null
+  #sweeper: NodeJS.Timeout | null = null
+  /** Accepted since the start: draining watches it stand still. */
+  #accepted = 0
+  #handshakes = 0
+  #onEmpty: (() => void) | null = null
+
+  constructor(options: EdgeOptions) {
+    const door = this.#door = new Door(options, options.limits, compileCors(options.corsOrigins))
+    const lane = this.#lane = new SlowLane(door)
+    door.handOver = (socket, bytes, served, since) => lane.adopt(socket, bytes, served, since)
+    this.#fast = options.listener !== 'node-http'
+    const settings = { allowHalfOpen: true, noDelay: true }
+    this.#tls = options.tls === null ? null
+      : createTlsServer({ ...settings, ...options.tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: options.limits.headMs })
+    this.#server = this.#tls ?? createServer(settings)
+    if (this.#tls !== null) this.#watchHandshakes(this.#tls)
+    this.#server.on(this.#tls === null ? 'connection' : 'secureConnection', (socket: Socket) => this.#accept(socket))
+  }
+
+  get connections(): number {
+    return this.#door.connections.size
+  }
+
+  async listen(host: string, port: number): Promise<{ host: string, port: number }> {
+    this.#server.listen({ host, port, backlog: 4_096 })
+    await once(this.#server, 'listening')
+    this.#startSweeping()
+    const address = this.#server.address() as AddressInfo // a TCP server that listens has one
+    return { host: address.address, port: address.port }
+  }
+
+  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void {
+    if (change.tls !== null) this.#tls?.setSecureContext(change.tls)
+    this.#door.limits = change.limits
+    this.#door.cors = compileCors(change.corsOrigins)
+    this.#lane.reload()
+    if (this.#sweeper !== null) this.#startSweeping()
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    const door = this.#door
+    door.draining = true
+    await this.#emptyQueue()
+    this.#server.close()
+    for (const connection of door.connections) connection.drain()
+    if (door.connections.size > 0) await this.#emptied(graceMs)
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    this.#stopSweeping()
+    this.#server.close()
+    for (const connection of this.#door.connections) connection.destroy()
+    this.#onEmpty?.()
+    // Sockets that are not connections yet: refused ones, handshakes.
+    if (this.#server.listening) await once(this.#server, 'close')
+  }
+
+  #watchHandshakes(server: TlsServer): void {
+    server.on('connection', (socket: Socket) => {
+      this.#handshakes++
+      socket.once('close', () => {})
+    })
+    server.on('secureConnection', () => { this.#handshakes-- })
+    server.on('tlsClientError', (_error, socket) => {
+      this.#handshakes--
+      socket.destroy()
+    })
+  }
+
+  #accept(socket: Socket): void {
+    this.#accepted++
+    socket.once('close', this.#onSocketClose)
+    if (this.#door.connections.size + this.#handshakes >= this.#door.limits.connections) return this.#refuseConnection(socket)
+    if (this.#fast) new FastConnection(this.#door, socket)
+    else this.#lane.adopt(socket, Buffer.alloc(0), 0, 0)
+  }
+
+  readonly #onSocketClose = (): void => {
+    if (this.#door.connections.size === 0) this.#onEmpty?.()
+  }
+
+  #refuseConnection(socket: Socket): void {
+    const refused = refusal('overloaded', `This gateway holds as many connections as it may (${this.#door.limits.connections}). Try again shortly.`, 503, 1_000)
+    socket.on('error', () => {})
+    socket.setTimeout(LINGER_MS, () => socket.destroy())
+    socket.end(renderRefusal(this.#door, refused, null), 'latin1')
+    socket.resume()
+  }
+
+  /** Node accepts one connection per turn of the event loop: some turns without one mean that the queue is empty. */
+  async #emptyQueue(): Promise<void> {
+    const end = performance.now() + ACCEPT_MS
+    for (let quiet = 0, seen = this.#accepted; quiet < 3 && performance.now() < end; quiet++) {
+      await new Promise(resolve => setImmediate(resolve))
+      if (this.#accepted === seen) continue
+      seen = this.#accepted
+      quiet = 0
+    }
+  }
+
+  #emptied(graceMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, graceMs)
+      this.#onEmpty = () => {
+        clearTimeout(timer)
+        this.#onEmpty = null
+        resolve()
+      }
+    })
+  }
+
+  #startSweeping(): void {
+    this.#stopSweeping()
+    const { headMs, requestMs, keepAliveMs } = this.#door.limits
+    this.#door.tick = Math.max(20, Math.min(SWEEP_MS, Math.min(headMs, requestMs, keepAliveMs) / 4))
+    this.#sweeper = setInterval(() => {
+      this.#door.refresh()
+      for (const connection of this.#door.connections) connection.sweep()
+    }, this.#door.tick)
+  }
+
+  #stopSweeping(): void {
+    if (this.#sweeper !== null) clearInterval(this.#sweeper)
+    this.#sweeper = null
+  }
+}
