@@ -105,7 +105,8 @@ class SegmentJournal implements Journal {
   }
 
   flush(): void {
-    const text = this.#settled + this.#intents
+    // Intents first: a client that leaves in the turn in which its call began settles it in the same batch.
+    const text = this.#intents + this.#settled
     if (text === '') return
     const holders = this.#holders
     this.#holders = []

@@ -98,6 +98,11 @@ export class LogCollector {
 
   * #read(source: Source, segment: SegmentFile, closed: boolean): Generator<void> {
     for (let step = segment.next(closed); step.kind !== 'end'; step = segment.next(closed)) {
+      if (step.kind === 'foreign') {
+        segment.foreign = true
+        this.#options.onProblem(`Segment ${segment.name} has format version ${step.version}, which this Headrace does not read. It is left alone: start the version that wrote it once, so that it finishes the file.`)
+        break
+      }
       if (step.kind === 'damage') {
         this.damagedBytes += step.bytes
         this.#options.onProblem(`${step.bytes} bytes of segment ${segment.name} are torn or damaged and were skipped.`)
@@ -108,7 +113,7 @@ export class LogCollector {
       this.#commit(segment)
       yield
     }
-    segment.finished = closed
+    segment.finished = closed || segment.foreign
     this.#commit(segment)
   }
 
@@ -149,7 +154,7 @@ export class LogCollector {
   }
 
   #deleteFinished(source: Source): void {
-    const done = source.segments.filter(segment => segment.finished && segment.pending.size === 0)
+    const done = source.segments.filter(segment => segment.finished && !segment.foreign && segment.pending.size === 0)
     if (done.length === 0) return
     for (const segment of done) {
       rmSync(join(this.#options.directory, segment.name), { force: true })

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqliteLogStore } from '../sqlite/log-store.ts'
 import { LogCollector } from './log-collector.ts'

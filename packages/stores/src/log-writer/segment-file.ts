@@ -7,6 +7,8 @@ const READ_BYTES = 256 * 1024
 export type SegmentStep =
   | { readonly kind: 'records', readonly at: number, readonly records: readonly SegmentRecord[] }
   | { readonly kind: 'damage', readonly bytes: number }
+  /** Another version of Headrace wrote it. */
+  | { readonly kind: 'foreign', readonly version: number }
   | { readonly kind: 'end' }
 
 /** Follows one segment file from an offset, batch by batch. The file is open only during a read. */
@@ -21,6 +23,8 @@ export class SegmentFile {
   readonly pending = new Map<string, { readonly offset: number, readonly intent: SegmentRecord }>()
   /** It will not grow, and all of it was read. */
   finished = false
+  /** Written by another version: neither read nor deleted. */
+  foreign = false
 
   constructor(name: string, path: string, offset: number) {
     this.name = name
@@ -34,7 +38,7 @@ export class SegmentFile {
     return this.#offset
   }
 
-  /** The next batch. `closed` = nobody writes to the file any more, so what is incomplete is torn. Throws on another version's file. */
+  /** The next batch. `closed` = nobody writes to the file any more, so what is incomplete is torn. */
   next(closed: boolean): SegmentStep {
     const read = readBatch(this.#bytes, this.#at)
     if (read.kind === 'batch') {
@@ -43,7 +47,7 @@ export class SegmentFile {
       this.#skip(read.end - this.#at)
       return records === null ? { kind: 'damage', bytes: read.end - read.start } : { kind: 'records', at, records }
     }
-    if (read.kind === 'unknown-version') throw new Error(`Segment ${this.name} has format version ${read.version}, which this Headrace does not read. Start the version that wrote it once, so that it finishes the file.`)
+    if (read.kind === 'unknown-version') return { kind: 'foreign', version: read.version }
     if (read.kind === 'incomplete' && this.#fill(read.needed)) return this.next(closed)
     if (read.kind === 'incomplete' && (!closed || this.#at === this.#bytes.length)) return { kind: 'end' }
     return this.#resume(closed)
