@@ -89,7 +89,7 @@ function pipeWithFaults(from: Socket, to: Socket, toxics: Toxics): void {
   const later = (step: () => void | Promise<void>): void => { queue = queue.then(step) }
 
   if (limit === 0) later(strike)
-  from.on('data', data => {
+  from.on('data', (data: Buffer) => {
     from.pause()
     later(async () => { await deliver(data); from.resume() })
   })

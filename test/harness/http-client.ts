@@ -17,6 +17,8 @@ export interface RawRequest {
   /** Header lines in the order given, without Host and Content-Length. */
   readonly headers?: readonly (readonly [name: string, value: string])[]
   readonly body?: string | Buffer
+  /** Chunked instead of a content length: such a request is handed to the gateway's slow lane. */
+  readonly chunked?: boolean
 }
 
 /** Renders one HTTP/1.1 request. */
@@ -24,8 +26,11 @@ export function renderRequest(request: RawRequest): Buffer {
   const body = Buffer.from(request.body as string ?? '')
   const method = request.method ?? 'POST'
   const lines = [`${method} ${request.path ?? '/v1/chat/completions'} HTTP/1.1`, 'host: gateway.test', ...(request.headers ?? []).map(([name, value]) => `${name}: ${value}`)]
-  if (method !== 'GET') lines.push(`content-length: ${body.length}`)
-  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body])
+  if (request.chunked === true) lines.push('transfer-encoding: chunked')
+  else if (method !== 'GET') lines.push(`content-length: ${body.length}`)
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  if (request.chunked !== true) return Buffer.concat([head, body])
+  return Buffer.concat([head, Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')])
 }
 
 /** Sends one request on a connection of its own and reads the answer until it is whole or the connection ends. */
@@ -38,7 +43,7 @@ export function sendRaw(port: number, request: RawRequest | Buffer, limitMs = 15
     const timer = setTimeout(() => { socket.destroy(); reject(new Error(`No whole answer in ${limitMs} ms: ${Buffer.concat(chunks).latin1Slice(0, 500)}`)) }, limitMs)
     const finish = (): void => { clearTimeout(timer); socket.destroy(); resolve(parseAnswer(Buffer.concat(chunks))) }
     socket.on('connect', () => socket.write(Buffer.isBuffer(request) ? request : renderRequest(request)))
-    socket.on('data', data => {
+    socket.on('data', (data: Buffer) => {
       chunks.push(data)
       size += data.length
       // Parsing is linear in what is there: look again only when it has doubled, or the end may be in sight.

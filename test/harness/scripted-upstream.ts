@@ -76,7 +76,7 @@ function readRequests(socket: Socket, onRequest: (request: SeenRequest) => void)
   }
   socket.on('end', closed)
   socket.on('close', closed)
-  socket.on('data', chunk => {
+  socket.on('data', (chunk: Buffer) => {
     parts.push(chunk)
     if (pending.length === 0 && parts.length === 1) pending = chunk
     for (;;) {
