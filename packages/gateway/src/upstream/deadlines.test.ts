@@ -1,10 +1,9 @@
 import { createServer } from 'node:net'
-import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Socket } from 'node:net'
 import type { ErrorKind, Timeouts } from '@headrace/contract'
-import { CallTimer } from './deadlines.ts'
-import { LONG, onRequests, requestTo, scriptedServer, Witness } from './scripted-server.ts'
+import { CallTimer, Deadlines } from './deadlines.ts'
+import { closing, LONG, onRequests, requestTo, scriptedServer, Witness } from './scripted-server.ts'
 import { createUpstream } from './upstream.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -36,7 +35,7 @@ describe('each deadline ends at its own limit with its own kind', () => {
     const witness = new Witness()
     const begun = performance.now()
     upstream.dispatch(requestTo(server.origin, { timeouts: { ...LONG, ...limits }, deadline: begun + (limits.total ?? 60_000) }), witness)
-    const closed = once(await server.connection(0), 'close')
+    const closed = closing(await server.connection(0))
     await witness.ended
     const took = performance.now() - begun
     expect(witness.error?.kind).toBe(kind)
@@ -100,4 +99,25 @@ test('a timer dates a phase at the sweep that follows, so it is late at most and
   expect([timer.overdue(2300), timer.overdue(2600)]).toEqual([null, 'upstream-idle-timeout'])
   timer.enter('paused')
   expect([timer.overdue(3000), timer.overdue(9999), timer.overdue(10_000)]).toEqual([null, null, 'upstream-total-timeout'])
+})
+
+test('the sweep reaches everything that is registered, survives removals in its midst and stops when nothing is left', async () => {
+  const deadlines = new Deadlines()
+  const swept: number[] = []
+  const done = Promise.withResolvers<void>()
+  const timed = Array.from({ length: 10 }, (_, index) => ({
+    slot: -1,
+    sweep() {
+      swept.push(index)
+      deadlines.remove(this)
+      if (swept.length === 10) done.resolve()
+    },
+  }))
+  for (const one of timed) deadlines.add(one)
+  await done.promise
+  expect(swept.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  const ended = deadlines.now
+  deadlines.stop()
+  expect(timed.every(one => one.slot === -1)).toBe(true)
+  expect(deadlines.now).toBe(ended)
 })

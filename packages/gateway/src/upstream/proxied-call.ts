@@ -93,8 +93,8 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const code = errorCode(error)
-    const isGrammar = (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') || code === 'UND_ERR_HEADERS_OVERFLOW'
-      || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+    // undici's parser reports a connection that ends in mid-body as bad grammar too; it is a cut.
+    const isGrammar = (error.name === 'HTTPParserError' && code !== 'HPE_INVALID_EOF_STATE') || code === 'UND_ERR_HEADERS_OVERFLOW'
     if (this.#controller === null) this.fail(connectFault(this.#origin, code))
     else if (isGrammar) this.fail(protocolFault(this.#origin, code))
     else if (this.#status === 0) this.fail(resetFault(this.#origin, code))

@@ -20,7 +20,7 @@ export class RunningCall implements UpstreamCall, Timed {
   /** The rendered credential line, or ''. */
   credential: string
   carrier: Carrier | null = null
-  /** Counts answers to `onData` by `resume`, so that a resume from within `onData` is not lost. */
+  /** Set by `resume`, cleared before each `onData`: a resume from within `onData` must outweigh its false. */
   resumed = false
   /** HTTP status of the answer; 0 = no head yet. */
   status = 0

@@ -115,3 +115,6 @@ export class Witness implements UpstreamHandler {
     this.#end()
   }
 }
+
+/** Resolves when a socket is closed, whether cleanly or by a reset. */
+export const closing = (socket: Socket): Promise<void> => new Promise(resolve => socket.once('close', () => resolve()))

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Socket } from 'node:net'
 import type { Origin } from '@headrace/contract'
-import { LONG, onRequests, originAt, requestTo, scriptedServer, Witness, type ScriptedServer } from './scripted-server.ts'
+import { closing, LONG, onRequests, originAt, requestTo, scriptedServer, Witness, type ScriptedServer } from './scripted-server.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -59,7 +58,7 @@ describe('calls through a forward proxy', () => {
     await witness.onFirst
     await new Promise(resolve => setTimeout(resolve, 100))
     expect(witness.bytes).toBeLessThan(200_000)
-    const closed = once(await proxy.connection(0), 'close')
+    const closed = closing(await proxy.connection(0))
     call.abort()
     await closed
     expect(witness.events).toEqual(['sent', 'head', 'data'])

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Socket } from 'node:net'
 import type { ErrorKind, UpstreamRequest } from '@headrace/contract'
-import { onRequests, originAt, requestTo, scriptedServer, Witness, type ScriptedServer } from './scripted-server.ts'
+import { closing, onRequests, originAt, requestTo, scriptedServer, Witness, type ScriptedServer } from './scripted-server.ts'
 import { createUpstream, type Upstream, type UpstreamOptions } from './upstream.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi'
@@ -130,7 +129,7 @@ describe('the pool', () => {
     const upstream = upstreamOf()
     await ask(upstream, requestTo(server.origin))
     const socket = await server.connection(0)
-    const closed = once(socket, 'close')
+    const closed = closing(socket)
     act(socket)
     await closed
     expect(upstream.stats).toMatchObject({ open: 0, idle: 0 })
@@ -142,7 +141,7 @@ describe('the pool', () => {
     const server = await serve(answering(OK))
     const upstream = upstreamOf({ keepAliveMs: 60 })
     await ask(upstream, requestTo(server.origin))
-    await once(await server.connection(0), 'close')
+    await closing(await server.connection(0))
     expect(upstream.stats.open).toBe(0)
   })
 
@@ -161,6 +160,21 @@ describe('the pool', () => {
     expect(order).toEqual(['a', 'c', 'd'])
     expect(witnesses[1]?.events).toEqual([])
     expect(server.sockets).toHaveLength(1)
+  })
+
+  test('the queue is bounded: one call too many is upstream-overloaded at once', async () => {
+    const server = await serve(() => undefined)
+    const upstream = upstreamOf({ maxConnectionsPerOrigin: 1 })
+    for (let index = 0; index < 4097; index += 1) upstream.dispatch(requestTo(server.origin), new Witness())
+    expect((await ask(upstream, requestTo(server.origin))).error?.kind).toBe('upstream-overloaded')
+    expect(upstream.stats).toMatchObject({ open: 1, waiting: 4096 })
+  })
+
+  test('no more than the allowed number of idle connections is kept', async () => {
+    const server = await serve(answering(OK))
+    const upstream = upstreamOf({ maxIdlePerOrigin: 2 })
+    await Promise.all(Array.from({ length: 5 }, () => ask(upstream, requestTo(server.origin))))
+    expect(upstream.stats).toMatchObject({ open: 2, idle: 2 })
   })
 
   test('a call that waits gets a new connection when the busy one breaks', async () => {
@@ -248,7 +262,7 @@ describe('abort closes the connection in every phase and silences the handler', 
     const socket = await server.connection(0)
     await asked.promise
     while (witness.events.at(-1) !== last) await new Promise(resolve => setImmediate(resolve))
-    const closed = once(socket, 'close')
+    const closed = closing(socket)
     const before = performance.now()
     call.abort()
     call.abort()
