@@ -101,7 +101,7 @@ test('a timer dates a phase at the sweep that follows, so it is late at most and
   expect([timer.overdue(3000), timer.overdue(9999), timer.overdue(10_000)]).toEqual([null, null, 'upstream-total-timeout'])
 })
 
-test('the sweep reaches everything that is registered, survives removals in its midst and stops when nothing is left', async () => {
+test('the sweep reaches everything that is registered, also when each removes itself in its midst', async () => {
   const deadlines = new Deadlines()
   const swept: number[] = []
   const done = Promise.withResolvers<void>()
@@ -116,8 +116,6 @@ test('the sweep reaches everything that is registered, survives removals in its 
   for (const one of timed) deadlines.add(one)
   await done.promise
   expect(swept.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-  const ended = deadlines.now
-  deadlines.stop()
   expect(timed.every(one => one.slot === -1)).toBe(true)
-  expect(deadlines.now).toBe(ended)
+  deadlines.stop()
 })
