@@ -1,5 +1,5 @@
 import {
-  ERROR_POLICY, gatewayError,
+  ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
   type ClientListener, type ClientSink, type Dispatch, type Exchange, type GatewayError, type Outcome, type Plan, type RelayDialect,
   type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
@@ -71,6 +71,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.headAt = 0
     x.firstByteAt = 0
     x.upstreamStatus = 0
+    x.responseBytes = 0
+    x.finishReason = ''
+    x.usage = UNKNOWN_USAGE
     x.error = null
     this.#answer = null
     this.#layers.journal.intent(x, this)
@@ -96,7 +99,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
   }
 
   refuse(error: GatewayError): void {
-    this.#giveUp(error)
+    if (this.#x.settledAt === 0) this.#giveUp(error)
   }
 
   onSent(): void {

@@ -22,6 +22,7 @@ export function createJourney(layers: JourneyLayers): Serve {
     const snapshot = layers.snapshot()
     const x = new Exchange(layers.nextId(), snapshot, dialectId, operation, Date.now(), performance.now())
     const dialect = layers.dialects[dialectId]
+    layers.metrics.begin()
     x.requestBytes = body.length
     readCorrelation(x, head)
 
