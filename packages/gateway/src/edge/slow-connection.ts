@@ -88,7 +88,7 @@ export class SlowConnection implements Connection {
     const refused = parserRefusal(code, this.door.limits.headBytes)
     if (refused === null) return this.destroy()
     // Requests before the broken bytes still get their answers; a request whose own body broke gets this one.
-    if (this.#phase !== BUSY && this.#queue.length === 0) return this.refuse(refused, null)
+    if (this.#queue.length === 0 && this.#current?.request.complete !== true) return this.refuse(refused, this.#current)
     this.#fault = refused
   }
 
@@ -185,7 +185,7 @@ export class SlowConnection implements Connection {
     this.#deadline = this.door.deadline(this.door.limits.keepAliveMs)
     if (this.#closeAfter || this.door.draining) return this.#close('')
     const next = this.#queue.shift()
-    if (next !== undefined) return this.#start(next)
+    if (next !== undefined && (this.#fault === null || next.request.complete)) return this.#start(next)
     if (this.#fault !== null) return this.refuse(this.#fault, null)
     if (this.#socket.isPaused()) this.#socket.resume()
   }
