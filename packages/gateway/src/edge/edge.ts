@@ -45,6 +45,9 @@ const SWEEP_MS = 1_000
 /** Milliseconds that draining goes on accepting at most: what is in the kernel's queue would be reset by closing. */
 const ACCEPT_MS = 100
 
+/** Milliseconds that destroyed sockets may take to say so. */
+const CLOSE_MS = 1_000
+
 /** The front door: a strict fast path on the socket itself, `node:http` for everything else. Starts nothing until `listen`. */
 export function createEdge(options: EdgeOptions): Edge {
   return new FrontDoor(options)
@@ -108,17 +111,13 @@ class FrontDoor implements Edge {
   async close(): Promise<void> {
     this.#stopSweeping()
     this.#server.close()
+    if (this.#door.connections.size === 0) return
     for (const connection of this.#door.connections) connection.destroy()
-    this.#onEmpty?.()
-    // Sockets that are not connections yet: refused ones, handshakes.
-    if (this.#server.listening) await once(this.#server, 'close')
+    await this.#emptied(CLOSE_MS)
   }
 
   #watchHandshakes(server: TlsServer): void {
-    server.on('connection', (socket: Socket) => {
-      this.#handshakes++
-      socket.once('close', () => {})
-    })
+    server.on('connection', () => { this.#handshakes++ })
     server.on('secureConnection', () => { this.#handshakes-- })
     server.on('tlsClientError', (_error, socket) => {
       this.#handshakes--
@@ -134,7 +133,12 @@ class FrontDoor implements Edge {
     else this.#lane.adopt(socket, Buffer.alloc(0), 0, 0)
   }
 
+  /** Runs before the connection's own close listener: it looks when that one is through. */
   readonly #onSocketClose = (): void => {
+    if (this.#onEmpty !== null) process.nextTick(this.#checkEmpty)
+  }
+
+  readonly #checkEmpty = (): void => {
     if (this.#door.connections.size === 0) this.#onEmpty?.()
   }
 

@@ -114,7 +114,12 @@ export class SlowConnection implements Connection {
     this.#current = null
     // HTTP/1.0 ends an answer by closing: only a reset says that this one is not complete.
     if (reset) this.#socket.resetAndDestroy()
-    else this.#close('')
+    // Node holds what was written in this turn until the turn's end.
+    else process.nextTick(this.#closeNow)
+  }
+
+  readonly #closeNow = (): void => {
+    if (this.#phase !== CLOSING) this.#close('')
   }
 
   /** The last bytes of an answer are on their way. */
