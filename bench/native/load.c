@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
   long long t0 = now_us(), end = t0 + secs * 1e6;
   struct epoll_event ev[256];
   for (int i = 0; i < n; i++) {
-    cs[i].in = malloc(holding ? BUF : BUF); start(&cs[i], i);
+    cs[i].in = malloc(BUF); start(&cs[i], i);
     /* Let answers in while opening, so that no accept queue overflows. */
     if (i % 64 == 63) { int k = epoll_wait(ep, ev, 256, 1); for (int j = 0; j < k; j++) readable(&cs[ev[j].data.u32], ev[j].data.u32); }
   }
