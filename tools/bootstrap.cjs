@@ -14,7 +14,7 @@ const LEAST_MAJOR = 24
 function needsInstall(root) {
   try {
     return fs.statSync(path.join(root, 'node_modules', '.package-lock.json')).mtimeMs < fs.statSync(path.join(root, 'package-lock.json')).mtimeMs
-  } catch (error) {
+  } catch {
     return true
   }
 }
@@ -58,7 +58,7 @@ function countsOf(report) {
     const result = JSON.parse(fs.readFileSync(report, 'utf8'))
     const broken = result.testResults.filter(function (file) { return file.status === 'failed' && file.assertionResults.length === 0 }).length
     return { passed: result.numPassedTests, failed: result.numFailedTests + broken }
-  } catch (error) {
+  } catch {
     return null
   }
 }
