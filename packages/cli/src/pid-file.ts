@@ -1,0 +1,64 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { failure, success, type Result } from '@headrace/contract'
+
+/** Who runs on a data directory: `DATA/headrace.pid.json`, for people, `headrace logs` and the next start. */
+export interface RunningInstance {
+  readonly supervisor: number
+  /** Tells the process from a later one with the same id; '' where the system does not say. */
+  readonly startedAt: string
+  readonly workers: readonly number[]
+  readonly control: number
+  readonly sandbox: number | null
+  readonly host: string
+  readonly port: number
+}
+
+const pathOf = (data: string): string => join(data, 'headrace.pid.json')
+
+/** Takes the directory for this process, or says who has it. A file left by a dead process is replaced. */
+export function claimDataDirectory(data: string): Result<void, string> {
+  const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0 }
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      writeFileSync(pathOf(data), JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
+      return success(undefined)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) return failure(`${pathOf(data)} cannot be written: ${String(error)}`)
+    }
+    const holder = readInstance(data)
+    if (holder !== null) return failure(`${data} is in use by a running Headrace (process ${holder.supervisor}). Stop it, or choose another directory with --data.`)
+    rmSync(pathOf(data), { force: true })
+  }
+  return failure(`${data} was taken by another Headrace that started at the same moment.`)
+}
+
+/** Writes the present processes down. Only after `claimDataDirectory`. */
+export function describeInstance(data: string, facts: Omit<RunningInstance, 'supervisor' | 'startedAt'>): void {
+  writeFileSync(pathOf(data), JSON.stringify({ supervisor: process.pid, startedAt: startOf(process.pid), ...facts }), { mode: 0o600 })
+}
+
+/** Gives the directory back; does nothing when it is not ours. */
+export function releaseDataDirectory(data: string): void {
+  if (readInstance(data)?.supervisor === process.pid) rmSync(pathOf(data), { force: true })
+}
+
+/** The living instance on a directory, or null. */
+export function readInstance(data: string): RunningInstance | null {
+  try {
+    const instance = JSON.parse(readFileSync(pathOf(data), 'utf8')) as RunningInstance // our own file, written whole
+    process.kill(instance.supervisor, 0)
+    return startOf(instance.supervisor) === instance.startedAt ? instance : null
+  } catch {
+    return null
+  }
+}
+
+/** Linux: the start time in clock ticks, field 22 of proc(5) stat, counted after the parenthesised name. */
+function startOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
