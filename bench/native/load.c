@@ -18,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUF = 65536, SLOTS = 60001 };
+enum { BUF = 65536, SLOTS = 600001 };
 typedef struct { int fd, n, first, started; long long t0; char *in; } conn;
 static conn *cs; static int port, ep, spread, holding; static char *req, *first, *need; static int req_n, first_n;
-static long long ok, errors, reopened, held; static unsigned lat[SLOTS]; /* 10 us slots, to 0.6 s */
+static long long ok, errors, reopened, held; static unsigned lat[SLOTS]; /* 10 us slots, to 6 s */
 static volatile sig_atomic_t stopped; static void on_term(int s) { (void)s; stopped = 1; }
 static long long now_us(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000LL + t.tv_nsec / 1000; }
 static char *slurp(const char *p, int *n) { FILE *f = fopen(p, "rb"); if (!f) { perror(p); exit(2); } char *b = malloc(BUF); *n = fread(b, 1, BUF - 1, f); b[*n] = 0; fclose(f); return b; }

@@ -57,7 +57,7 @@ function configuration(port: number, upstreams: Upstreams, options: HeadraceOpti
 
 async function startWorker(home: string, port: number, text: string, env: NodeJS.ProcessEnv, options: HeadraceOptions): Promise<Contender> {
   const loaded = loadConfig({ text, path: null, version: 1, keys: [], readFile: (path) => readFileSync(path, 'utf8'), known: [], env: {}, sandboxUrl: null })
-  if (!loaded.ok) throw new Error(`Headrace refuses the bench's configuration: ${formatConfigErrors(loaded.error, text, null)}`)
+  if (!loaded.ok) throw new Error(`Headrace refuses the bench's configuration: ${formatConfigErrors(loaded.error, null, text)}`)
   const profile = options.cpuProf == null ? [] : ['--cpu-prof', '--cpu-prof-dir', options.cpuProf]
   const child = spawnPinned(GATEWAY_CORE, process.execPath, [...profile, join(ROOT, 'packages/gateway/src/main.ts'), '--journal-dir', join(home, 'data'), '--journal-prefix', 'bench'], true, env)
   try {
