@@ -143,6 +143,7 @@ export class FastConnection implements Connection {
   }
 
   readonly #onDrain = (): void => {
+    if (this.#phase === CLOSING) return
     this.#socket.setTimeout(0)
     if (this.#phase === FLUSHING) this.#next()
     else this.#exchange?.drained()
@@ -302,7 +303,10 @@ export class FastConnection implements Connection {
     this.#deadline = this.door.deadline(LINGER_MS)
     this.#held = this.#body = NOTHING
     this.#socket.end(text, 'latin1')
-    if (this.#socket.writableLength > 0) this.#deadline = Infinity, this.#socket.setTimeout(this.door.limits.stallMs)
+    if (this.#socket.writableLength > 0) {
+      this.#deadline = Infinity
+      this.#socket.setTimeout(this.door.limits.stallMs)
+    }
     if (this.#socket.isPaused()) this.#socket.resume()
   }
 }

@@ -42,6 +42,8 @@ export class SlowConnection implements Connection {
   #fault: Refusal | null = null
   /** The bytes in which the current head arrived: the request line is compared with what the parser made of it. */
   #recent: Buffer = NOTHING
+  /** The read before: after a pipelined request it may hold the head's beginning. */
+  #previous: Buffer = NOTHING
   #chunks: Buffer[] = []
   #size = 0
   #discarded = 0
@@ -101,6 +103,8 @@ export class SlowConnection implements Connection {
   /** Answers with an error and ends the connection, past `node:http`: it is told no more. */
   refuse(refused: Refusal, exchange: SlowExchange | null): void {
     if (this.#phase === CLOSING) return
+    // A relayed answer may have begun before the request's end: an error text inside it would be part of it.
+    if (this.#current?.response.headersSent === true) return this.destroy()
     const text = renderRefusal(this.door, refused, exchange)
     this.#current = null
     this.#close(text)
@@ -132,7 +136,7 @@ export class SlowConnection implements Connection {
   }
 
   unwatchStall(): void {
-    this.#socket.setTimeout(0)
+    if (this.#phase !== CLOSING) this.#socket.setTimeout(0)
   }
 
   sweep(): void {
@@ -153,8 +157,13 @@ export class SlowConnection implements Connection {
   }
 
   readonly #onBytes = (chunk: Buffer): void => {
-    const inBody = this.#current !== null && !this.#current.request.complete
-    this.#recent = inBody || this.#recent.length === 0 ? chunk : Buffer.concat([this.#recent.subarray(-2 * this.door.limits.headBytes), chunk])
+    // A read that finds the connection idle or in a body begins anew; joining happens only for heads in pieces and for pipelines.
+    if (this.#phase === IDLE || (this.#current !== null && !this.#current.request.complete)) {
+      this.#previous = this.#recent
+      this.#recent = chunk
+    } else {
+      this.#recent = this.#recent.length === 0 ? chunk : Buffer.concat([this.#recent.subarray(-2 * this.door.limits.headBytes), chunk])
+    }
     if (this.#phase !== IDLE) return
     this.#phase = HEAD
     this.#since = this.door.deadline(0)
@@ -178,7 +187,7 @@ export class SlowConnection implements Connection {
     this.#phase = CLOSING
     this.#queue.length = 0
     this.#chunks = []
-    this.#recent = NOTHING
+    this.#recent = this.#previous = NOTHING
     current?.gone()
   }
 
@@ -260,7 +269,7 @@ export class SlowConnection implements Connection {
   #refuseLine(request: IncomingMessage): Refusal | null {
     const line = `${request.method} ${request.url} HTTP/${request.httpVersion}\r\n`
     const recent = this.#recent
-    const seen = recent.latin1Slice(0, line.length) === line || recent.includes(line, 0, 'latin1')
+    const seen = (recent.length >= line.length && recent.latin1Slice(0, line.length) === line) || Buffer.concat([this.#previous, recent]).includes(line, 0, 'latin1')
     return seen ? null : refusal('invalid-request', 'The request line is malformed.')
   }
 
@@ -270,7 +279,7 @@ export class SlowConnection implements Connection {
     this.#deadline = this.door.deadline(LINGER_MS)
     this.#queue.length = 0
     this.#chunks = []
-    this.#recent = NOTHING
+    this.#recent = this.#previous = NOTHING
     const socket = this.#socket
     socket.removeAllListeners('data')
     socket.on('data', this.#onDiscarded)

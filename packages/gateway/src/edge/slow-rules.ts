@@ -34,19 +34,25 @@ function refuseFraming(request: IncomingMessage): Refusal | null {
 }
 
 function refuseHeaders(request: IncomingMessage): Refusal | null {
-  const seen = new Set<string>()
-  const raw = request.rawHeaders
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = (raw[index] ?? '').toLowerCase()
-    if (!SINGLE.has(name)) continue
-    if (seen.has(name)) return refusal('invalid-request', `The header ${name} is sent more than once.`)
-    seen.add(name)
-  }
+  const twice = repeatedHeader(request)
+  if (twice !== null) return refusal('invalid-request', `The header ${twice} is sent more than once.`)
   const host = request.headers.host
   if (host === undefined ? request.httpVersionMinor === 1 : !isHost(host)) return refusal('invalid-request', 'The Host header is missing or malformed.')
   const upgrade = request.headers.upgrade
   // JDK clients offer h2c with every plain request; RFC 9110 7.8 lets a server ignore it. The connection is closed after the answer.
   if (upgrade !== undefined && upgrade.toLowerCase() !== 'h2c') return refusal('invalid-request', 'Upgrading the connection is not possible here.')
+  return null
+}
+
+function repeatedHeader(request: IncomingMessage): string | null {
+  const raw = request.rawHeaders
+  const seen: string[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = (raw[index] ?? '').toLowerCase()
+    if (!SINGLE.has(name)) continue
+    if (seen.includes(name)) return name
+    seen.push(name)
+  }
   return null
 }
 
