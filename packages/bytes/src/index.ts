@@ -2,3 +2,7 @@
 export * from './log-histogram.ts'
 export * from './process-identity.ts'
 export * from './segment.ts'
+export * from './digest.ts'
+export * from './json-scan.ts'
+export * from './sse.ts'
+export * from './token-estimate.ts'

@@ -1,0 +1,110 @@
+import { gatewayError, type ErrorKind, type GatewayError, type ResponseHead } from '@headrace/contract'
+import { asObject } from './read-usage.ts'
+
+const RETRY_AFTER_CAP_MS = 120_000
+/** A good answer this short is parsed when it speaks of an error; a longer one is an answer. */
+const SHORT_ANSWER = 16_384
+const QUOTA = /insufficient_quota|credit_balance|billing|spend(ing)?_limit|quota_exceeded|payment_required|insufficient_credits|budget_exceeded/i
+const RATE = /rate_?limit|too_many_requests|resource_exhausted/i
+const OVERLOADED = /overloaded|unavailable|engine_busy/i
+const INVALID = /invalid_request|context_length|content_policy|bad_request/i
+
+const CLIENT_FAULTS: ReadonlySet<number> = new Set([400, 404, 405, 409, 413, 415, 422])
+
+/** What to tell people, by kind; the provider's own text is never repeated. */
+const MESSAGES: Partial<Record<ErrorKind, string>> = Object.freeze({
+  'upstream-invalid-request': 'The provider refused the request as invalid. Check the parameters against what the model takes.',
+  'upstream-auth': 'The provider refused the gateway\'s credentials. The operator must check the provider\'s key.',
+  'upstream-quota': 'The gateway\'s account at the provider has no quota or credit left.',
+  'upstream-rate-limited': 'The provider limits the rate of requests. Try again later.',
+  'upstream-overloaded': 'The provider is overloaded. Try again later.',
+  'upstream-server-error': 'The provider failed.',
+})
+
+const refusal = (kind: ErrorKind, upstreamStatus: number, retryAfterMs: number): GatewayError =>
+  gatewayError(kind, MESSAGES[kind] ?? 'The provider failed.', { upstreamStatus, retryAfterMs })
+const protocol = (message: string, upstreamStatus: number): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus })
+
+/** True for an event stream. */
+export const isStreamHead = (head: ResponseHead): boolean =>
+  (head.header('content-type') ?? '').trimStart().toLowerCase().startsWith('text/event-stream')
+
+/** Maps a provider's answer that is not a stream: null = a good answer. `body`: a refusal's prefix (<= 64 KiB) or a whole good answer. */
+export function classifyResponse(status: number, head: ResponseHead, body: Buffer | string): GatewayError | null {
+  if (status >= 200 && status < 300) return checkAnswer(status, head, typeof body === 'string' ? body : body.latin1Slice())
+  const retryAfterMs = readRetryAfter(head, Date.now())
+  if (status < 400) return protocol(`The provider answered with status ${status}, which is no answer to a model call.`, status)
+  if (status === 401 || status === 403) return refusal('upstream-auth', status, 0)
+  if (status === 402) return refusal('upstream-quota', status, retryAfterMs)
+  if (status === 429) return refusal(QUOTA.test(errorCode(parseBody(body))) ? 'upstream-quota' : 'upstream-rate-limited', status, retryAfterMs)
+  if (status === 503 || status === 529) return refusal('upstream-overloaded', status, retryAfterMs)
+  if (CLIENT_FAULTS.has(status)) return refusal('upstream-invalid-request', status, 0)
+  if (status >= 500) return refusal('upstream-server-error', status, retryAfterMs)
+  return refusal(status === 408 || status === 425 ? 'upstream-server-error' : 'upstream-invalid-request', status, retryAfterMs)
+}
+
+/** A 200 can lie: an error in its body, a web page, nothing at all. */
+function checkAnswer(status: number, head: ResponseHead, text: string): GatewayError | null {
+  const type = (head.header('content-type') ?? 'application/json').toLowerCase()
+  if (!type.includes('json')) return protocol('The provider answered with something other than JSON.', status)
+  let first = 0
+  while (isSpace(text.charCodeAt(first))) first++
+  let last = text.length - 1
+  while (last > first && isSpace(text.charCodeAt(last))) last--
+  if (first >= text.length) return protocol('The provider\'s answer is empty.', status)
+  if (text.charCodeAt(first) !== 0x7b || text.charCodeAt(last) !== 0x7d) return protocol('The provider\'s answer is not a JSON object.', status)
+  if (text.length > SHORT_ANSWER || !text.includes('"error"')) return null
+  const answer = asObject(parseJson(text))
+  if (answer === null) return protocol('The provider\'s answer is not valid JSON.', status)
+  return isError(answer['error']) ? protocol('The provider answered with an error under status 200.', status) : null
+}
+
+const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09
+
+/** An `error` member that says something: null, false, '' and {} do not. */
+export function isError(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0
+  return typeof value === 'string' ? value !== '' : typeof value === 'number' || value === true
+}
+
+/** An error object inside a stream that began well: its code says what it was. */
+export function classifyStreamError(body: unknown): GatewayError {
+  const code = errorCode(body)
+  const kind: ErrorKind = QUOTA.test(code) ? 'upstream-quota'
+    : RATE.test(code) || /\b429\b/.test(code) ? 'upstream-rate-limited'
+      : OVERLOADED.test(code) || /\b(503|529)\b/.test(code) ? 'upstream-overloaded'
+        : INVALID.test(code) || /\b(400|422)\b/.test(code) ? 'upstream-invalid-request' : 'upstream-server-error'
+  return gatewayError(kind, kind === 'upstream-server-error' ? 'The provider reported an error inside the stream.' : MESSAGES[kind] ?? '', { upstreamStatus: 200 })
+}
+
+/** Code, type and status of an error body as one text for matching; the message is not looked at. */
+function errorCode(body: unknown): string {
+  const outer = asObject(body)
+  const error = asObject(outer?.['error']) ?? outer
+  if (error === null) return ''
+  return [error['code'], error['type'], error['status']].filter(part => typeof part === 'string' || typeof part === 'number').join(' ').slice(0, 512)
+}
+
+const parseBody = (body: Buffer | string): unknown => parseJson(typeof body === 'string' ? body : body.latin1Slice())
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as an HTTP date; within 0..120 s; 0 = not said, or junk. */
+export function readRetryAfter(head: ResponseHead, now: number): number {
+  const exact = clampMs(decimal(head.header('retry-after-ms')))
+  if (exact > 0) return exact
+  const text = head.header('retry-after')
+  if (text === undefined) return 0
+  const seconds = decimal(text)
+  if (!Number.isNaN(seconds)) return clampMs(seconds * 1000)
+  return /^[A-Z][a-z]{2,8},? /.test(text) ? clampMs(Date.parse(text) - now) : 0
+}
+
+const decimal = (text: string | undefined): number => text !== undefined && /^\d{1,12}(\.\d{1,6})?$/.test(text.trim()) ? Number(text) : Number.NaN
+const clampMs = (ms: number): number => ms > 0 ? Math.min(Math.ceil(ms), RETRY_AFTER_CAP_MS) : 0
