@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chatBody, completion, DONE, finishEvent, stream, textEvent, USAGE, usageEvent } from '../harness/completions.ts'
-import { answerJson, answerRaw, answerStream, answerThenClose, chunk, hang, LAST_CHUNK, STREAM_HEAD, type Script } from '../harness/scripted-upstream.ts'
+import { answerJson, answerRaw, answerStream, answerThenClose, chunk, hang, LAST_CHUNK, pause, STREAM_HEAD, type Script } from '../harness/scripted-upstream.ts'
 import { startRig, type Rig } from '../harness/start-rig.ts'
 
 let rig: Rig
@@ -152,7 +152,12 @@ describe('after the first byte to the client', () => {
     { name: 'a close in the middle of an event', script: answerThenClose(Buffer.concat([Buffer.from(STREAM_HEAD), chunk(`${tokens}data: {"choices":[{"del`)]), 'fin') },
     { name: 'S09: silence', script: hang(Buffer.concat([Buffer.from(STREAM_HEAD), chunk(tokens)])) },
     { name: 'an error event', script: answerRaw(STREAM_HEAD, chunk(`${tokens}data: {"error":{"message":"provider text","type":"server_error"}}\n\n`), chunk(DONE), LAST_CHUNK) },
-    { name: 'bad chunked framing', script: answerRaw(STREAM_HEAD, chunk(tokens), 'zz\r\nnonsense\r\n') },
+    { name: 'bad chunked framing', script: async socket => {
+      socket.write(Buffer.concat([Buffer.from(STREAM_HEAD), chunk(tokens)]))
+      // In one read with the rest, the nonsense would come to light before anything was committed.
+      await pause(50)
+      socket.write('zz\r\nnonsense\r\n')
+    } },
   ]
   it.each(cuts.map((cut, index) => ({ ...cut, id: `cut${index}` })))('$name ends as an error and never as a clean end', async ({ script, id }) => {
     rig.upstream.on(`first-${id}`, script)

@@ -64,10 +64,10 @@ describe.each(lanes)('the $lane lane', ({ lane, chunked }) => {
 
   it('sends nothing of the client\'s own headers to the provider', async () => {
     rig.upstream.on(`hygiene-${lane}`, answerJson(completion('ok')))
-    const secrets = ['cookie-canary', 'forwarded-canary', 'secret-canary', 'hop-canary', 'proxy-canary', 'custom-canary', 'gzip']
+    const secrets = ['cookie-canary', 'forwarded-canary', 'named-canary', 'hop-canary', 'proxy-canary', 'custom-canary', 'gzip']
     const answer = await rig.post(chatBody(`up/hygiene-${lane}`), [
       ['cookie', 'session=cookie-canary'], ['x-forwarded-for', '10.9.8.7, forwarded-canary'], ['x-forwarded-host', 'forwarded-canary'], ['forwarded', 'for=forwarded-canary'],
-      ['x-secret', 'secret-canary'], ['connection', 'x-secret, keep-alive'], ['keep-alive', 'timeout=5, max=hop-canary'],
+      ['x-secret', 'named-canary'], ['connection', 'x-secret, keep-alive'], ['keep-alive', 'timeout=5, max=hop-canary'],
       ['proxy-authorization', 'Basic proxy-canary'], ['x-custom', 'custom-canary'], ['accept-encoding', 'gzip, br'],
     ], { chunked })
     expect(answer.status).toBe(200)

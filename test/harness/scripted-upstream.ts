@@ -108,7 +108,7 @@ function wanted(bytes: Buffer): number {
 }
 
 function toRequest(head: string, body: Buffer): SeenRequest {
-  const model = /"model"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(body.latin1Slice(0, 4_096) + body.latin1Slice(Math.max(4_096, body.length - 4_096)))
+  const model = /"model"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(body.toString('latin1', 0, 4_096) + body.toString('latin1', Math.max(4_096, body.length - 4_096)))
   return {
     head, body, path: head.split(' ', 2)[1] ?? '', arrivedAt: performance.now(), abortedAt: 0, answeredAt: 0,
     model: model === null ? '' : JSON.parse(model[1] ?? '""') as string,

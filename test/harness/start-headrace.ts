@@ -82,14 +82,17 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
   child.stderr.on('data', chunk => { output += String(chunk) })
   const readPids = (): PidFile | null => {
     try {
-      return JSON.parse(readFileSync(join(dataDirectory, 'headrace.pid.json'), 'utf8')) as PidFile
+      const pids = JSON.parse(readFileSync(join(dataDirectory, 'headrace.pid.json'), 'utf8')) as PidFile
+      // Port 0: it has taken the directory and does not listen yet.
+      return pids.port > 0 ? pids : null
     } catch {
       return null
     }
   }
   const scheme = options.tls === true ? 'https' : 'http'
-  const port = await waitUntilReady(child, readPids, scheme, () => output).catch(async (error: unknown) => {
+  const port = await waitUntilReady(child, readPids, scheme, () => output).catch((error: unknown) => {
     child.kill('SIGKILL')
+    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     throw error
   })
   return new RunningHeadrace({ child, directory, dataDirectory, configPath, port, scheme, readPids, output: () => output })
