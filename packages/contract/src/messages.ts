@@ -23,6 +23,8 @@ export type FromWorker =
   | { readonly type: 'metrics', readonly state: MetricsState }
 
 export type ToControl =
+  /** Sent first; again if it moves. The sandbox's whole base URL, `/v1` included; null = none runs. Control waits for it before it compiles. */
+  | { readonly type: 'sandbox', readonly url: string | null }
   | { readonly type: 'worker', readonly worker: number, readonly message: FromWorker }
   /** A worker is gone: calls it began and never settled are `unknown`. `segments` are the file names that it alone wrote. */
   | { readonly type: 'worker-exit', readonly worker: number, readonly segmentPrefix: string }
