@@ -109,7 +109,7 @@ async function waitUntilReady(child: ChildProcess, readPids: () => PidFile | nul
   }, 15_000).catch((error: unknown) => { throw new Error(`${String(error)}\n${output()}`) })
 }
 
-/** Runs another command of the CLI to its end. */
+/** Runs another command of the CLI to its end; after 10 s it is killed (code null). */
 export function runHeadrace(args: readonly string[], options: { readonly cwd?: string, readonly env?: Readonly<Record<string, string>> } = {}):
   Promise<{ readonly code: number | null, readonly output: string }> {
   return new Promise(resolve => {
@@ -117,7 +117,11 @@ export function runHeadrace(args: readonly string[], options: { readonly cwd?: s
     let output = ''
     child.stdout.on('data', chunk => { output += String(chunk) })
     child.stderr.on('data', chunk => { output += String(chunk) })
-    child.on('close', code => resolve({ code, output }))
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    child.on('close', code => {
+      clearTimeout(timer)
+      resolve({ code, output })
+    })
   })
 }
 
@@ -197,8 +201,9 @@ class RunningHeadrace implements Headrace {
 
   async kill9(what: 'worker' | 'control' | 'everything'): Promise<void> {
     const pids = this.pids()
-    const victims = what === 'worker' ? pids.workers : what === 'control' ? [pids.control]
-      : [pids.supervisor, ...pids.workers, pids.control, ...(pids.sandbox === null ? [] : [pids.sandbox])]
+    const all = [pids.supervisor, ...pids.workers, pids.control, pids.sandbox ?? 0]
+    // 0 = there is none; to the kernel it would mean our own process group.
+    const victims = (what === 'worker' ? pids.workers : what === 'control' ? [pids.control] : all).filter(pid => pid > 0)
     for (const pid of victims) kill(pid, 'SIGKILL')
     await until(`the ${what} to be gone`, () => victims.every(pid => !isAlive(pid)))
   }
