@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CallRecord } from '@headrace/contract'
 import { chatBody, completion, stream } from '../harness/completions.ts'
 import { answerJson, answerStream } from '../harness/scripted-upstream.ts'
-import { API_KEY, runHeadrace } from '../harness/start-headrace.ts'
+import { ADMIN_KEY, API_KEY, runHeadrace } from '../harness/start-headrace.ts'
 import { startRig, type Rig } from '../harness/start-rig.ts'
 import { until } from '../harness/until.ts'
 
@@ -107,7 +107,7 @@ describe('reading the log', () => {
   })
 
   it('`headrace logs` shows the same rows', async () => {
-    const { code, output } = await runHeadrace(['logs', '--data', rig.headrace.dataDirectory, '--model', 'up/filter-good'])
+    const { code, output } = await runHeadrace(['logs', '--data', rig.headrace.dataDirectory, '--model', 'up/filter-good'], { env: { HEADRACE_ADMIN_KEY: ADMIN_KEY } })
     expect(output).toContain('up/filter-good')
     expect(output).not.toContain('filter-bad')
     expect(code).toBe(0)

@@ -106,7 +106,7 @@ describe('a bad file', () => {
     expect(status).toBeLessThan(500)
     expect(JSON.stringify(body)).toMatch(says)
     expect(await target()).toBe(`up/generation-${generation}`)
-    const checked = await runHeadrace(['check', '--config', headrace.configPath])
+    const checked = await runHeadrace(['check', headrace.configPath])
     expect(checked.code).not.toBe(0)
     expect(checked.output).toMatch(says)
   })
@@ -126,7 +126,7 @@ describe('a bad file', () => {
 describe('the command', () => {
   it('`check` accepts a good file, without showing its secrets', async () => {
     headrace.writeConfig(renderConfig(config(++generation)))
-    const { code, output } = await runHeadrace(['check', '--config', headrace.configPath])
+    const { code, output } = await runHeadrace(['check', headrace.configPath])
     expect({ code, output }).toMatchObject({ code: 0 })
     expect(output).not.toContain('sk-up-credential')
     expect(output).not.toContain(API_KEY)
