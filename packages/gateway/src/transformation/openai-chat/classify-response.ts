@@ -2,8 +2,9 @@ import { gatewayError, type ErrorKind, type GatewayError, type ResponseHead } fr
 import { asObject } from './read-usage.ts'
 
 const RETRY_AFTER_CAP_MS = 120_000
-/** A good answer this short is parsed when it speaks of an error; a longer one is an answer. */
+/** A good answer is parsed when it is not long and its beginning speaks of an error. */
 const SHORT_ANSWER = 16_384
+const BEGINNING = 512
 const QUOTA = /insufficient_quota|credit_balance|billing|spend(ing)?_limit|quota_exceeded|payment_required|insufficient_credits|budget_exceeded/i
 const RATE = /rate_?limit|too_many_requests|resource_exhausted/i
 const OVERLOADED = /overloaded|unavailable|engine_busy/i
@@ -53,7 +54,7 @@ function checkAnswer(status: number, head: ResponseHead, text: string): GatewayE
   while (last > first && isSpace(text.charCodeAt(last))) last--
   if (first >= text.length) return protocol('The provider\'s answer is empty.', status)
   if (text.charCodeAt(first) !== 0x7b || text.charCodeAt(last) !== 0x7d) return protocol('The provider\'s answer is not a JSON object.', status)
-  if (text.length > SHORT_ANSWER || !text.includes('"error"')) return null
+  if (text.length > SHORT_ANSWER || !text.slice(0, BEGINNING).includes('"error"')) return null
   const answer = asObject(parseJson(text))
   if (answer === null) return protocol('The provider\'s answer is not valid JSON.', status)
   return isError(answer['error']) ? protocol('The provider answered with an error under status 200.', status) : null

@@ -96,7 +96,7 @@ describe('splicing a request', () => {
     const key = fc.string({ unit: 'binary' }).filter(name => !['stream', 'stream_options', 'model', '__proto__'].includes(name))
     fc.assert(fc.property(fc.dictionary(key, fc.jsonValue()), fc.dictionary(key, fc.jsonValue()), fc.nat(3), fc.boolean(), (before, after, indent, stream) => {
       const rest = Object.fromEntries(Object.entries(after).filter(([name]) => !(name in before)))
-      const request = { ...before, nested: { model: 'inner', stream: 'x' }, number: 12345678901234567890, model: 'old', stream, ...rest }
+      const request = { ...before, nested: { model: 'inner', stream: 'x' }, number: 1.5e300, model: 'old', stream, ...rest }
       const text = JSON.stringify(request, null, indent)
       const spliced = splice(text, '"new"')
       expect(JSON.parse(spliced)).toEqual({ ...(JSON.parse(text) as object), model: 'new' })

@@ -1,11 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import { keyTable, scanMembers, type MemberScan } from '@headrace/bytes'
+import { scanMembers, type MemberScan } from '@headrace/bytes'
 import { failure, gatewayError, success, type GatewayError, type Operation, type Result, type ScannedRequest, type Span } from '@headrace/contract'
 
 const NAMES = ['model', 'stream', 'stream_options', 'user', 'metadata', 'max_tokens', 'max_completion_tokens'] as const
-const KEYS = keyTable(NAMES)
 const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6
-const OPTION_KEYS = keyTable(['include_usage'])
+const OPTION_KEYS = ['include_usage']
 const MODEL_LIMIT = 256
 const USER_LIMIT = 256
 const METADATA_LIMIT = 4096
@@ -22,27 +21,28 @@ interface Options { readonly includeUsage: boolean, readonly span: Span, readonl
  */
 export function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
   if (!isUtf8(body)) return invalid('The body is not valid UTF-8. Send JSON encoded as UTF-8.')
-  let scan = scanMembers(body, KEYS, limits.jsonDepth)
+  const text = body.latin1Slice()
+  let scan = scanMembers(text, NAMES, limits.jsonDepth)
   const escapedKeys = scan.status === 'unsure'
-  if (escapedKeys) scan = scanMembers(body, KEYS, limits.jsonDepth, true)
+  if (escapedKeys) scan = scanMembers(text, NAMES, limits.jsonDepth, true)
   if (scan.status !== 'ok') return failure(scanError(body, scan, limits.jsonDepth))
   // Depth is bounded by now: a whole parse is safe, and settles what an odd body means.
   if (escapedKeys && parse(body.utf8Slice(0, body.length)) === undefined) return invalid('The body is not valid JSON.')
 
-  const model = readModel(body, spanAt(scan, MODEL))
+  const model = readModel(text, spanAt(scan, MODEL))
   if (!model.ok) return model
-  const stream = operation === 'embeddings' ? success(false) : readStream(body, spanAt(scan, STREAM))
+  const stream = operation === 'embeddings' ? success(false) : readStream(text, spanAt(scan, STREAM))
   if (!stream.ok) return stream
-  const options = readOptions(body, spanAt(scan, OPTIONS), limits.jsonDepth)
+  const options = readOptions(text, spanAt(scan, OPTIONS), limits.jsonDepth)
   if (!options.ok) return options
-  const maxCompletion = readCount(body, spanAt(scan, MAX_COMPLETION_TOKENS))
+  const maxCompletion = readCount(text, spanAt(scan, MAX_COMPLETION_TOKENS))
   return success({
     model: model.value,
     stream: stream.value,
     includeUsage: options.value.includeUsage,
-    user: readUser(body, spanAt(scan, USER)),
-    metadata: readMetadata(body, spanAt(scan, METADATA)),
-    maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(body, spanAt(scan, MAX_TOKENS)),
+    user: readUser(text, spanAt(scan, USER)),
+    metadata: readMetadata(text, spanAt(scan, METADATA)),
+    maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(text, spanAt(scan, MAX_TOKENS)),
     modelSpan: spanAt(scan, MODEL),
     optionsSpan: options.value.span,
     includeUsageSpan: options.value.includeUsageSpan,
@@ -77,9 +77,9 @@ function lineAt(body: Buffer, offset: number): number {
   return line
 }
 
-function readModel(body: Buffer, span: Span): Result<string> {
+function readModel(text: string, span: Span): Result<string> {
   if (span.start < 0) return invalid('"model" is missing. Name a model; GET /v1/models lists them.', 'model')
-  const model = readString(body, span)
+  const model = readString(text, span)
   if (model === null) return invalid('"model" is not a valid JSON string.', 'model')
   if (model === '') return invalid('"model" is empty. Name a model; GET /v1/models lists them.', 'model')
   if (model.length > MODEL_LIMIT) return invalid(`"model" is longer than ${MODEL_LIMIT} characters.`, 'model')
@@ -95,14 +95,17 @@ function hasControl(text: string): boolean {
   return false
 }
 
+/** Latin1 to the text that its bytes are. */
+const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
+
 /** The decoded string literal; null = not a string, or not a valid one. */
-function readString(body: Buffer, span: Span): string | null {
-  if (body[span.start] !== QUOTE) return null
+function readString(text: string, span: Span): string | null {
+  if (text.charCodeAt(span.start) !== QUOTE) return null
   for (let at = span.start + 1; at < span.end - 1; at++) {
-    const byte = body[at] ?? 0
-    if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return parseString(body.utf8Slice(span.start, span.end))
+    const byte = text.charCodeAt(at)
+    if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return parseString(utf8(text.slice(span.start, span.end)))
   }
-  return body.latin1Slice(span.start + 1, span.end - 1)
+  return text.slice(span.start + 1, span.end - 1)
 }
 
 function parseString(json: string): string | null {
@@ -119,40 +122,40 @@ function parse(json: string): unknown {
   }
 }
 
-function readStream(body: Buffer, span: Span): Result<boolean> {
+function readStream(text: string, span: Span): Result<boolean> {
   if (span.start < 0) return success(false)
-  const text = body.latin1Slice(span.start, Math.min(span.end, span.start + 8))
-  if (text === 'true') return success(true)
-  if (text === 'false' || text === 'null') return success(false)
+  const literal = text.slice(span.start, Math.min(span.end, span.start + 8))
+  if (literal === 'true') return success(true)
+  if (literal === 'false' || literal === 'null') return success(false)
   return invalid('"stream" must be true or false.', 'stream')
 }
 
-function readOptions(body: Buffer, span: Span, depth: number): Result<Options> {
+function readOptions(text: string, span: Span, depth: number): Result<Options> {
   if (span.start < 0) return success(NO_OPTIONS)
-  const first = body[span.start]
-  if (first === 0x6e && body.latin1Slice(span.start, span.end) === 'null') return success({ includeUsage: false, span, includeUsageSpan: ABSENT })
+  const first = text.charCodeAt(span.start)
+  if (first === 0x6e && text.slice(span.start, span.end) === 'null') return success({ includeUsage: false, span, includeUsageSpan: ABSENT })
   if (first !== OPEN_BRACE) return invalid('"stream_options" must be an object.', 'stream_options')
-  const inner = scanMembers(body, OPTION_KEYS, depth, true, span.start, span.end)
+  const inner = scanMembers(text, OPTION_KEYS, depth, true, span.start, span.end)
   if (inner.status !== 'ok') return invalid('"stream_options" is not a valid object, or names include_usage twice.', 'stream_options')
   const usage = spanAt(inner, 0)
-  const text = usage.start < 0 ? 'null' : body.latin1Slice(usage.start, Math.min(usage.end, usage.start + 8))
-  if (text !== 'true' && text !== 'false' && text !== 'null') return invalid('"stream_options.include_usage" must be true or false.', 'stream_options')
-  return success({ includeUsage: text === 'true', span, includeUsageSpan: usage })
+  const literal = usage.start < 0 ? 'null' : text.slice(usage.start, Math.min(usage.end, usage.start + 8))
+  if (literal !== 'true' && literal !== 'false' && literal !== 'null') return invalid('"stream_options.include_usage" must be true or false.', 'stream_options')
+  return success({ includeUsage: literal === 'true', span, includeUsageSpan: usage })
 }
 
-function readUser(body: Buffer, span: Span): string {
-  return span.start < 0 ? '' : (readString(body, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
+function readUser(text: string, span: Span): string {
+  return span.start < 0 ? '' : (readString(text, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
 }
 
 /** Only what is an object, whole, valid and short is recorded. */
-function readMetadata(body: Buffer, span: Span): string {
-  if (span.start < 0 || body[span.start] !== OPEN_BRACE || span.end - span.start > METADATA_LIMIT) return ''
-  const text = body.utf8Slice(span.start, span.end)
-  return parse(text) === undefined ? '' : text
+function readMetadata(text: string, span: Span): string {
+  if (span.start < 0 || text.charCodeAt(span.start) !== OPEN_BRACE || span.end - span.start > METADATA_LIMIT) return ''
+  const json = utf8(text.slice(span.start, span.end))
+  return parse(json) === undefined ? '' : json
 }
 
-function readCount(body: Buffer, span: Span): number {
+function readCount(text: string, span: Span): number {
   if (span.start < 0 || span.end - span.start > 16) return -1
-  const text = body.latin1Slice(span.start, span.end)
-  return /^\d+$/.test(text) ? Number(text) : -1
+  const literal = text.slice(span.start, span.end)
+  return /^\d+$/.test(literal) ? Number(literal) : -1
 }

@@ -38,8 +38,9 @@ export class SseTap implements StreamTap {
   /** That LF belongs to an event that was withheld. */
   #dropLf = false
   #first = true
-  /** What an ordinary event ends in; '' = not learned. */
+  /** What an ordinary event ends in; '' = not learned. Some streams have no such thing (padding of changing length): tried a few times only. */
   #ending = ''
+  #lessons = 0
 
   constructor(withholdUsage: boolean) {
     this.#withholdUsage = withholdUsage
@@ -119,13 +120,14 @@ export class SseTap implements StreamTap {
   /** After the empty line that ends the current event, for streams without CR; -1 = not in this text. Empty lines between events stand for themselves. */
   #nextEndOfLf(text: string, at: number): number {
     if (this.#lineStart && text.charCodeAt(at) === LF) return at + 1
-    const found = text.indexOf('\n\n', at)
-    if (found < 0) {
-      this.#lineStart = text.charCodeAt(text.length - 1) === LF
-      return -1
+    // One character at a time: V8 finds a single one three times faster than a pair.
+    for (let found = text.indexOf('\n', at); found >= 0; found = text.indexOf('\n', found + 1)) {
+      if (text.charCodeAt(found + 1) !== LF) continue
+      this.#lineStart = true
+      return found + 2
     }
-    this.#lineStart = true
-    return found + 2
+    this.#lineStart = text.charCodeAt(text.length - 1) === LF
+    return -1
   }
 
   /** The same for any line ends. */
@@ -210,9 +212,11 @@ export class SseTap implements StreamTap {
   }
 
   #learn(event: string): void {
+    if (this.#lessons++ >= 4) return
     const at = event.lastIndexOf('"finish_reason"')
     if (at < 0 || event.length - at > ENDING_LIMIT || !event.startsWith('data: {') || !event.endsWith('}\n\n')) return
-    this.#ending = event.slice(at)
+    // A string of its own, not a view of the event: comparing with a view costs three times as much.
+    this.#ending = Buffer.from(event.slice(at), 'latin1').latin1Slice()
   }
 }
 
@@ -242,9 +246,11 @@ function dataOf(event: string): string | null {
 
 /** Cheap and never wrong the dangerous way: may hold usage, an error, or a finish reason other than null. */
 function looksSpecial(data: string): boolean {
-  if (data.includes('_tokens"') || data.includes('"error"') || data.includes('\\u')) return true
-  for (let at = data.indexOf('finish_reason"'); at >= 0; at = data.indexOf('finish_reason"', at + 14)) {
-    if (!/^\s*:\s*null/.test(data.slice(at + 14, at + 40))) return true
+  // The needles begin with letters that are rare in events: the native search goes from one first letter to the next.
+  if (data.includes('_tokens"') || data.includes('rror"') || data.includes('\\u')) return true
+  for (let at = data.indexOf('_reason"'); at >= 0; at = data.indexOf('_reason"', at + 8)) {
+    const value = data.charCodeAt(at + 9) === 0x20 ? at + 10 : at + 9
+    if (data.charCodeAt(at + 8) !== 0x3a || data.charCodeAt(value) !== 0x6e) return true
   }
   return false
 }
