@@ -25,8 +25,9 @@ const BAD = -1, DEEP = -2
 /**
  * Finds the values of the asked-for members of a JSON object in `text[start, end)` without parsing it. The text is latin1 (one char = one byte,
  * so that offsets are byte offsets): V8 searches a string several times faster than a Buffer. Names are ASCII.
- * Brackets must match, depth is bounded,
- * nothing may follow the object; what stands inside nested values is otherwise not judged. It never guesses: see `ScanStatus`.
+ *
+ * Brackets must match, depth is bounded (4,096 at most), nothing may follow the object; what stands inside nested values is otherwise not judged.
+ * It never guesses: see `ScanStatus`.
  * `decodeKeys`: decode escaped keys (slow) instead of answering `unsure`.
  */
 export function scanMembers(text: string, names: readonly string[], depthLimit: number, decodeKeys = false, start = 0, end = text.length): MemberScan {

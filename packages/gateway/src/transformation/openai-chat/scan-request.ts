@@ -29,7 +29,7 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
   // Depth is bounded by now: a whole parse is safe, and settles what an odd body means.
   if (escapedKeys && parse(body.utf8Slice(0, body.length)) === undefined) return invalid('The body is not valid JSON.')
 
-  const model = readModel(text, spanAt(scan, MODEL))
+  const model = readModel(body, text, spanAt(scan, MODEL))
   if (!model.ok) return model
   const stream = operation === 'embeddings' ? success(false) : readStream(text, spanAt(scan, STREAM))
   if (!stream.ok) return stream
@@ -40,7 +40,7 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
     model: model.value,
     stream: stream.value,
     includeUsage: options.value.includeUsage,
-    user: readUser(text, spanAt(scan, USER)),
+    user: readUser(body, text, spanAt(scan, USER)),
     metadata: readMetadata(text, spanAt(scan, METADATA)),
     maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(text, spanAt(scan, MAX_TOKENS)),
     modelSpan: spanAt(scan, MODEL),
@@ -77,9 +77,9 @@ function lineAt(body: Buffer, offset: number): number {
   return line
 }
 
-function readModel(text: string, span: Span): Result<string> {
+function readModel(body: Buffer, text: string, span: Span): Result<string> {
   if (span.start < 0) return invalid('"model" is missing. Name a model; GET /v1/models lists them.', 'model')
-  const model = readString(text, span)
+  const model = readString(body, text, span)
   if (model === null) return invalid('"model" is not a valid JSON string.', 'model')
   if (model === '') return invalid('"model" is empty. Name a model; GET /v1/models lists them.', 'model')
   if (model.length > MODEL_LIMIT) return invalid(`"model" is longer than ${MODEL_LIMIT} characters.`, 'model')
@@ -99,13 +99,14 @@ function hasControl(text: string): boolean {
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
 
 /** The decoded string literal; null = not a string, or not a valid one. */
-function readString(text: string, span: Span): string | null {
+function readString(body: Buffer, text: string, span: Span): string | null {
   if (text.charCodeAt(span.start) !== QUOTE) return null
   for (let at = span.start + 1; at < span.end - 1; at++) {
     const byte = text.charCodeAt(at)
     if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return parseString(utf8(text.slice(span.start, span.end)))
   }
-  return text.slice(span.start + 1, span.end - 1)
+  // A string of its own: a slice of the text would keep the whole body alive in logs and caches.
+  return body.latin1Slice(span.start + 1, span.end - 1)
 }
 
 function parseString(json: string): string | null {
@@ -143,8 +144,8 @@ function readOptions(text: string, span: Span, depth: number): Result<Options> {
   return success({ includeUsage: literal === 'true', span, includeUsageSpan: usage })
 }
 
-function readUser(text: string, span: Span): string {
-  return span.start < 0 ? '' : (readString(text, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
+function readUser(body: Buffer, text: string, span: Span): string {
+  return span.start < 0 ? '' : (readString(body, text, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
 }
 
 /** Only what is an object, whole, valid and short is recorded. */
