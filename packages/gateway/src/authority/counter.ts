@@ -1,0 +1,237 @@
+import type { CounterSpec, LeaseCall, LeaseDenial, LeaseGrant, LeaseNews } from '@headrace/contract'
+import { createMeter, type Meter, type Moment } from './meter.ts'
+
+export type AuthorityOp = LeaseGrant | LeaseDenial | LeaseCall
+
+/** One worker's side of one counter. */
+export class Attachment {
+  readonly worker: number
+  /** The number under which the worker knows the counter. */
+  readonly id: number
+  readonly counter: Counter
+  /** Units given out and not given back, those used included. */
+  held = 0
+  used = 0
+  mark = 0
+  /** The window that the units given out belong to. */
+  from = 0
+  /** It gave everything back and gives back at once what comes back to it: a recall would bring nothing. */
+  dry = false
+  /** A recall is under way. */
+  recalled = false
+  /** It refuses requests on our word, until relieved. */
+  starved = false
+
+  constructor(worker: number, id: number, counter: Counter) {
+    this.worker = worker
+    this.id = id
+    this.counter = counter
+  }
+
+  /** Units out and not used, as far as is known. */
+  get outside(): number {
+    return Math.max(0, this.held - this.used)
+  }
+}
+
+interface Waiting { readonly attachment: Attachment, readonly need: number, readonly want: number, recalled: boolean }
+
+export interface CounterPorts {
+  moment(): Moment
+  send(attachment: Attachment, op: AuthorityOp): void
+  /** A recall has begun: call back when it should have ended. */
+  watch(giveUp: () => void): void
+}
+
+/**
+ * One limit's units and who holds them. Whoever is short waits in a queue; its head is served, or all other holders are recalled, and only when
+ * every one of them has given back what it did not need is the head refused (invariant 12).
+ *
+ *   ask --enough--> grant
+ *    |                ^
+ *    +--short--> recall others --all answered--> enough? --no--> deny
+ */
+export class Counter {
+  readonly key: string
+  readonly group: string
+  readonly #ports: CounterPorts
+  #spec: CounterSpec
+  #version: number
+  readonly #meter: Meter
+  readonly #attachments = new Set<Attachment>()
+  #queue: Waiting[] = []
+  /** Recalls not yet answered. */
+  #recalling = 0
+  #recalls = 0
+  #outside = 0
+
+  constructor(key: string, group: string, spec: CounterSpec, version: number, ports: CounterPorts) {
+    this.key = key
+    this.group = group
+    this.#spec = spec
+    this.#version = version
+    this.#ports = ports
+    this.#meter = createMeter(spec, ports.moment())
+  }
+
+  get spec(): CounterSpec { return this.#spec }
+  get meter(): Meter { return this.#meter }
+
+  attach(worker: number, id: number, spec: CounterSpec, version: number): Attachment {
+    this.adopt(spec, version)
+    const attachment = new Attachment(worker, id, this)
+    attachment.from = this.#meter.window().from
+    this.#attachments.add(attachment)
+    return attachment
+  }
+
+  /** Takes over the amount of a later configuration. */
+  adopt(spec: CounterSpec, version: number): void {
+    if (version < this.#version || spec.kind !== this.#spec.kind) return
+    this.#version = version
+    this.#spec = spec
+    this.#meter.adopt(spec, this.#ports.moment())
+    this.#settle()
+  }
+
+  /** Takes a worker's word in. Numbers that make no sense are cut to what does: a confused worker cannot make units. */
+  hear(attachment: Attachment, news: LeaseNews): void {
+    // A bucket is brought up to this moment with the units that were outside until now: they were not refilling it.
+    this.#free()
+    const before = attachment.outside
+    const current = news.from === attachment.from
+    const back = Math.max(0, current ? Math.min(news.back, attachment.held) : news.back)
+    if (back > 0) this.#meter.giveBack(back, news.from)
+    if (current) attachment.held -= back
+    if (news.charge > 0) {
+      this.#meter.take(news.charge)
+      attachment.held += news.charge
+    }
+    attachment.used = Math.max(0, news.used)
+    attachment.mark = Math.max(attachment.used, news.mark)
+    this.#outside += attachment.outside - before
+    if (news.op === 'recalled') this.#answered(attachment)
+    if (news.op === 'ask') this.#ask(attachment, news)
+    if (news.op === 'close') this.detach(attachment)
+    else if (back > 0 || news.op === 'recalled') this.#settle()
+  }
+
+  /**
+   * The worker is gone or forgets the counter: what it cannot have used comes back, and so do its slots, since the requests in them died with it.
+   * What it may have used since its last word counts as used.
+   */
+  detach(attachment: Attachment): void {
+    if (!this.#attachments.delete(attachment)) return
+    this.#free()
+    this.#outside -= attachment.outside
+    const back = this.#spec.kind === 'slots' ? attachment.held : Math.max(0, attachment.held - attachment.mark)
+    if (back > 0) this.#meter.giveBack(back, attachment.from)
+    if (attachment.recalled) this.#answered(attachment)
+    this.#queue = this.#queue.filter(waiting => waiting.attachment !== attachment)
+    this.#settle()
+  }
+
+  /** Those who have not answered the recall by now are taken for dry: nobody waits for a worker that hangs. Its units return when it ends. */
+  #giveUp(recall: number): void {
+    if (recall !== this.#recalls) return
+    for (const attachment of this.#attachments) if (attachment.recalled) this.#answered(attachment)
+    this.#settle()
+  }
+
+  /** Nobody holds it and nothing of it needs to be remembered. */
+  idle(at: Moment): boolean {
+    return this.#attachments.size === 0 && this.#meter.idle(at)
+  }
+
+  #answered(attachment: Attachment): void {
+    if (!attachment.recalled) return
+    attachment.recalled = false
+    attachment.dry = true
+    this.#recalling--
+  }
+
+  #ask(attachment: Attachment, { need, want }: LeaseNews): void {
+    if (need > 0) {
+      this.#queue.push({ attachment, need, want, recalled: false })
+      return this.#settle()
+    }
+    const free = this.#queue.length > 0 ? 0 : this.#free()
+    this.#grant(attachment, this.#share(free, want), 0)
+  }
+
+  /** Serves the queue from its head as far as it goes, and tells those who refuse on our word when there is something again. */
+  #settle(): void {
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      const free = this.#free()
+      const { attachment, need } = head
+      if (free < need) {
+        if (this.#recalling > 0 || this.#recallOthers(head)) return
+        attachment.starved = true
+        this.#ports.send(attachment, {
+          op: 'deny', id: attachment.id, need, left: Math.max(0, free), waitMs: this.#meter.waitFor(need, this.#ports.moment()),
+        })
+      } else {
+        this.#grant(attachment, need + this.#share(free - need, head.want), need)
+      }
+      this.#queue.shift()
+    }
+    this.#relieve()
+  }
+
+  #relieve(): void {
+    let free = -1
+    for (const attachment of this.#attachments) {
+      if (!attachment.starved) continue
+      if (free < 0) free = Math.max(0, this.#free())
+      if (free === 0) return
+      attachment.starved = false
+      this.#ports.send(attachment, { op: 'relief', id: attachment.id })
+    }
+  }
+
+  /** False = nobody else has anything. */
+  #recallOthers(head: Waiting): boolean {
+    if (head.recalled) return false
+    head.recalled = true
+    for (const attachment of this.#attachments) {
+      if (attachment === head.attachment || attachment.dry || attachment.recalled) continue
+      attachment.recalled = true
+      this.#recalling++
+      this.#ports.send(attachment, { op: 'recall', id: attachment.id })
+    }
+    if (this.#recalling === 0) return false
+    const recall = ++this.#recalls
+    this.#ports.watch(() => this.#giveUp(recall))
+    return true
+  }
+
+  /** Of what is free, half is shared among the holders: the other half stays where it can go to whoever needs it. */
+  #share(free: number, want: number): number {
+    return free <= 0 ? 0 : Math.max(0, Math.min(want, Math.floor(free / (2 * this.#attachments.size))))
+  }
+
+  #free(): number {
+    return this.#meter.available(this.#ports.moment(), this.#outside)
+  }
+
+  #grant(attachment: Attachment, units: number, need: number): void {
+    const window = this.#meter.window()
+    const before = attachment.outside
+    if (attachment.from !== window.from) {
+      // What was out belonged to a window that is over: it is void there and owed nowhere.
+      attachment.from = window.from
+      attachment.held = attachment.used
+    }
+    this.#meter.take(units)
+    attachment.held += units
+    if (units > 0) {
+      attachment.dry = false
+      attachment.starved = false
+    }
+    this.#outside += attachment.outside - before
+    this.#ports.send(attachment, {
+      op: 'grant', id: attachment.id, units, need, from: window.from, until: Number.isFinite(window.until) ? window.until : null,
+      left: Math.max(0, this.#free()) + this.#outside - attachment.outside,
+    })
+  }
+}

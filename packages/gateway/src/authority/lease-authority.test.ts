@@ -1,0 +1,149 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { CounterSpec } from '@headrace/contract'
+import { LeaseSimulation, rule, type Outcome } from './lease-simulation.ts'
+
+const perDay = (limit: number): CounterSpec => ({ kind: 'calendar', limit, period: 'day' })
+const rate = (limit: number, windowMs: number, burst = limit): CounterSpec => ({ kind: 'rate', limit, windowMs, burst })
+const slots = (limit: number): CounterSpec => ({ kind: 'slots', limit })
+
+/** A random generator that is the same every time. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0 || 1
+  return () => {
+    state ^= state << 13; state >>>= 0
+    state ^= state >>> 17
+    state ^= state << 5; state >>>= 0
+    return state / 2 ** 32
+  }
+}
+
+const scenario = fc.record({ seed: fc.integer({ min: 1, max: 2 ** 31 }), workers: fc.integer({ min: 1, max: 5 }), limit: fc.integer({ min: 1, max: 60 }), requests: fc.integer({ min: 1, max: 150 }), delay: fc.integer({ min: 0, max: 20 }), spread: fc.integer({ min: 0, max: 400 }) })
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never
+
+function simulate(spec: CounterSpec, { seed, workers, delay }: Scenario) {
+  const random = seeded(seed)
+  const simulation = new LeaseSimulation([rule('r', spec.kind === 'slots' ? 'concurrency' : 'requests', spec)], workers, () => Math.floor(random() * (delay + 1)))
+  return { simulation, random }
+}
+
+/** Requests at random moments at random workers; sweeps as in life. */
+function load({ simulation, random }: ReturnType<typeof simulate>, { requests, spread }: Scenario, holdMs = 0): number {
+  const start = simulation.now
+  for (let count = 0; count < requests; count++) {
+    simulation.at(Math.floor(random() * (spread + 1)), () => {
+      const alive = simulation.workers.filter(worker => worker.alive)
+      const worker = alive[Math.floor(random() * alive.length)]
+      if (worker !== undefined) simulation.request(worker, Math.floor(random() * (holdMs + 1)))
+    })
+  }
+  const end = start + spread + holdMs + 3_000
+  for (let at = 250; at < end - start; at += 250) {
+    simulation.at(at, () => {
+      simulation.authority.sweep()
+      for (const worker of simulation.workers) if (worker.alive) worker.limiter.sweep()
+    })
+  }
+  return end
+}
+
+/** The fullest that an ideal bucket would have had to be, in units beyond `burst`: > 0 = more was admitted than GCRA allows. */
+function excess(outcomes: readonly Outcome[], limit: number, windowMs: number, burst: number): number {
+  let level = burst
+  let last = -Infinity
+  let worst = 0
+  for (const { at, admitted } of outcomes) {
+    if (!admitted) continue
+    level = Math.min(burst, level + (at - last) * limit / windowMs) - 1
+    last = at
+    worst = Math.max(worst, -level)
+  }
+  return worst
+}
+
+describe('leases over simulated workers', () => {
+  it('admit exactly the limit of a day, wherever requests come in and however late messages are', async () => {
+    await fc.assert(fc.asyncProperty(scenario, async s => {
+      const run = simulate(perDay(s.limit), s)
+      await run.simulation.run(load(run, s))
+      expect(run.simulation.outcomes.length).toBe(s.requests)
+      expect(run.simulation.admitted).toBe(Math.min(s.limit, s.requests))
+    }), { numRuns: 300 })
+  })
+
+  it('never admit more than GCRA does, and refuse only when its bucket is empty but for what messages take', async () => {
+    await fc.assert(fc.asyncProperty(scenario, fc.integer({ min: 100, max: 5_000 }), fc.integer({ min: 1, max: 60 }), async (s, windowMs, burst) => {
+      const run = simulate(rate(s.limit, windowMs, burst), s)
+      await run.simulation.run(load(run, s))
+      const { outcomes } = run.simulation
+      expect(outcomes.length).toBe(s.requests)
+      expect(excess(outcomes, s.limit, windowMs, burst)).toBeLessThan(1e-3)
+      if (s.requests <= burst) expect(run.simulation.admitted).toBe(s.requests)
+      else expect(run.simulation.admitted).toBeGreaterThanOrEqual(burst)
+    }), { numRuns: 300 })
+  })
+
+  it('never run more at the same time than there are slots, through crashes too, and lose no slot', async () => {
+    await fc.assert(fc.asyncProperty(scenario, fc.integer({ min: 0, max: 3 }), async (s, crashes) => {
+      const run = simulate(slots(s.limit), s)
+      const { simulation, random } = run
+      const end = load(run, s, 200)
+      for (let count = 0; count < crashes; count++) {
+        simulation.at(Math.floor(random() * s.spread), () => {
+          const victim = simulation.workers.find(worker => worker.alive)
+          if (victim === undefined) return
+          simulation.crash(victim)
+          simulation.start()
+        })
+      }
+      for (let at = simulation.now; at < end; at += 5) {
+        await simulation.run(at)
+        expect(simulation.running()).toBeLessThanOrEqual(s.limit)
+      }
+      await simulation.run(end)
+      expect(simulation.running()).toBe(0)
+      const before = simulation.admitted
+      const worker = simulation.workers.find(({ alive }) => alive)
+      if (worker === undefined) throw new Error('nobody left')
+      for (let count = 0; count < s.limit + 3; count++) simulation.request(worker, 1_000)
+      await simulation.run(end + 500)
+      expect(simulation.admitted - before).toBe(s.limit)
+    }), { numRuns: 200 })
+  })
+
+  it('admit no more than the limit when workers crash under load, and all of it when they crash at rest', async () => {
+    await fc.assert(fc.asyncProperty(scenario, fc.boolean(), async (s, atRest) => {
+      const run = simulate(perDay(s.limit), s)
+      const { simulation } = run
+      const first = load(run, { ...s, requests: Math.floor(s.requests / 2) })
+      if (atRest) await simulation.run(first)
+      else await simulation.run(simulation.now + s.spread / 2)
+      const victim = simulation.workers[0]
+      if (victim !== undefined) simulation.crash(victim)
+      simulation.start()
+      await simulation.run(load(run, s))
+      expect(simulation.admitted).toBeLessThanOrEqual(s.limit)
+      if (atRest) expect(simulation.admitted).toBe(Math.min(s.limit, simulation.outcomes.length))
+    }), { numRuns: 200 })
+  })
+
+  it('gives a worker that hangs no say: others are refused within the recall time, and get its units when it ends', async () => {
+    const simulation = new LeaseSimulation([rule('r', 'requests', perDay(40))], 2, () => 1)
+    const [hung, other] = simulation.workers as [LeaseSimulation['workers'][0], LeaseSimulation['workers'][0]]
+    simulation.request(hung)
+    await simulation.run(simulation.now + 100)
+    hung.alive = false
+    for (let count = 0; count < 60; count++) simulation.request(other)
+    await simulation.run(simulation.now + 400)
+    const without = simulation.admitted
+    expect(simulation.outcomes.length).toBe(61)
+    expect(without).toBeLessThan(40)
+    simulation.crash(hung)
+    await simulation.run(simulation.now + 100)
+    for (let count = 0; count < 60; count++) simulation.request(other)
+    await simulation.run(simulation.now + 400)
+    // What it had announced and not used is in doubt and stays used.
+    expect(simulation.admitted).toBeGreaterThan(without)
+    expect(simulation.admitted).toBeLessThanOrEqual(40)
+  })
+})

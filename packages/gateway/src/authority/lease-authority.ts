@@ -1,0 +1,151 @@
+import type { AuthorityState, CounterSpec, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
+import { Counter, type Attachment, type AuthorityOp, type CounterPorts } from './counter.ts'
+import { CalendarMeter, type Moment } from './meter.ts'
+
+export interface AuthorityOptions {
+  /** Monotonic ms and Unix ms. */
+  readonly now: () => number
+  readonly wall: () => number
+  /** Sends to one worker, in order. A worker that is gone is not an error. */
+  readonly send: (worker: number, message: LimitsToWorker) => void
+  /** Calls back once, after so many ms; must not keep the process alive. */
+  readonly after: (ms: number, task: () => void) => void
+}
+
+/** How long a worker may take to answer a recall before requests elsewhere are refused without it, ms. */
+const RECALL_MS = 250
+/** Counters of one rule and tenant; further end users (or models) of it share one counter, so that made-up names cannot fill the memory. */
+const MAX_PER_GROUP = 100_000
+/** Counters that are looked at per sweep. */
+const SWEEP = 2_000
+
+/**
+ * The owner of every limit's counter (invariant 12). It lives in the supervisor: it does no I/O, keeps numbers only and answers in microseconds.
+ * Workers hold leases of units; a worker that ends gives them back (`workerGone`).
+ */
+export class LeaseAuthority {
+  readonly #options: AuthorityOptions
+  readonly #counters = new Map<string, Counter>()
+  readonly #groups = new Map<string, number>()
+  readonly #workers = new Map<number, Map<number, Attachment>>()
+  readonly #outbox = new Map<number, AuthorityOp[]>()
+  readonly #ports: CounterPorts
+  #moment: Moment
+  #sweepFrom: IterableIterator<Counter> | null = null
+
+  constructor(options: AuthorityOptions) {
+    this.#options = options
+    this.#moment = this.#read()
+    this.#ports = {
+      moment: () => this.#moment,
+      send: (attachment, op) => this.#post(attachment.worker, op),
+      watch: giveUp => options.after(RECALL_MS, () => this.#turn(giveUp)),
+    }
+  }
+
+  /** Counters alive. */
+  get size(): number {
+    return this.#counters.size
+  }
+
+  /** Takes in one message of a worker. Answers to all concerned leave before it returns. */
+  receive(worker: number, message: LimitsToAuthority): void {
+    this.#turn(() => {
+      for (const op of message.ops) {
+        if (op.op === 'open') this.#open(worker, op)
+        else this.#hear(worker, op)
+      }
+    })
+  }
+
+  /** A worker has ended. Call it when its channel is closed, so that its last words have been heard: its units and slots return. */
+  workerGone(worker: number): void {
+    const attachments = this.#workers.get(worker)
+    this.#workers.delete(worker)
+    this.#outbox.delete(worker)
+    if (attachments !== undefined) this.#turn(() => { for (const attachment of attachments.values()) attachment.counter.detach(attachment) })
+  }
+
+  /** Forgets some counters that nobody holds and that are full again. Call it about once per second. */
+  sweep(): void {
+    this.#moment = this.#read()
+    this.#sweepFrom ??= this.#counters.values()
+    for (let looked = 0; looked < SWEEP; looked++) {
+      const next = this.#sweepFrom.next()
+      if (next.done === true) {
+        this.#sweepFrom = null
+        return
+      }
+      if (next.value.idle(this.#moment)) this.#forget(next.value)
+    }
+  }
+
+  /** The use of calendar windows. Units out on lease count as used: after a crash of everything nobody can say. */
+  exportState(): AuthorityState {
+    const counters: AuthorityState['counters'][number][] = []
+    for (const { key, group, spec, meter } of this.#counters.values()) {
+      if (meter instanceof CalendarMeter && meter.used().length > 0) counters.push([key, group, spec, meter.used()])
+    }
+    return { counters }
+  }
+
+  /** Before the first worker is heard. */
+  importState(state: AuthorityState): void {
+    for (const [key, group, spec, used] of state.counters) {
+      const { meter } = this.#counter(key, group, spec, 0)
+      if (meter instanceof CalendarMeter) meter.restore(used)
+    }
+  }
+
+  #turn(work: () => void): void {
+    this.#moment = this.#read()
+    work()
+    for (const [worker, ops] of this.#outbox) this.#options.send(worker, { type: 'limits', ops })
+    this.#outbox.clear()
+  }
+
+  #read(): Moment {
+    return { now: this.#options.now(), wall: this.#options.wall() }
+  }
+
+  #post(worker: number, op: AuthorityOp): void {
+    const ops = this.#outbox.get(worker)
+    if (ops === undefined) this.#outbox.set(worker, [op])
+    else ops.push(op)
+  }
+
+  #open(worker: number, { id, key, group, spec, version }: LeaseOpen): void {
+    let attachments = this.#workers.get(worker)
+    if (attachments === undefined) this.#workers.set(worker, attachments = new Map())
+    const known = attachments.get(id)
+    if (known !== undefined) return known.counter.adopt(spec, version)
+    attachments.set(id, this.#counter(key, group, spec, version).attach(worker, id, spec, version))
+  }
+
+  #hear(worker: number, news: LeaseNews): void {
+    const attachments = this.#workers.get(worker)
+    const attachment = attachments?.get(news.id)
+    if (attachments === undefined || attachment === undefined) return
+    if (news.op === 'close') attachments.delete(news.id)
+    attachment.counter.hear(attachment, news)
+  }
+
+  #counter(key: string, group: string, spec: CounterSpec, version: number): Counter {
+    const known = this.#counters.get(key)
+    if (known !== undefined) return known
+    const members = this.#groups.get(group) ?? 0
+    const shared = `${group} *`
+    if (members >= MAX_PER_GROUP && key !== shared) return this.#counter(shared, group, spec, version)
+    const counter = new Counter(key, group, spec, version, this.#ports)
+    this.#counters.set(key, counter)
+    this.#groups.set(group, members + 1)
+    return counter
+  }
+
+  #forget(counter: Counter): void {
+    this.#counters.delete(counter.key)
+    const members = (this.#groups.get(counter.group) ?? 1) - 1
+    if (members === 0) this.#groups.delete(counter.group)
+    else this.#groups.set(counter.group, members)
+  }
+}

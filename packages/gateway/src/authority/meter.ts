@@ -1,0 +1,189 @@
+import type { CounterSpec } from '@headrace/contract'
+import { windowAt, type Window } from './calendar.ts'
+
+/** Monotonic and wall-clock milliseconds of one moment. */
+export interface Moment { readonly now: number, readonly wall: number }
+
+/** The arithmetic of one counter. Units are whole; what is taken may be more than what was there (a debt). */
+export interface Meter {
+  /** Whole units that may be given out. `outside`: units given out and not yet used. */
+  available(at: Moment, outside: number): number
+  take(units: number): void
+  /** `from` = the window they were taken in; units of a window that is long gone are dropped. */
+  giveBack(units: number, from: number): void
+  /** Milliseconds until `units` are there if nobody gives any back; 0 = only by giving back. */
+  waitFor(units: number, at: Moment): number
+  /** The window that units taken now belong to. */
+  window(): Window
+  /** As it would be had nothing been used: may be forgotten. Asked when nothing is outside. */
+  idle(at: Moment): boolean
+  /** The most that can be out at once. */
+  readonly capacity: number
+  /** Takes another amount over, keeping what was used. */
+  adopt(spec: CounterSpec, at: Moment): void
+}
+
+const ALWAYS: Window = Object.freeze({ from: 0, until: Infinity })
+/** Of a unit: what rounding may cost at a full bucket. It is owed, not given. */
+const ROUNDING = 1e-6
+
+export function createMeter(spec: CounterSpec, at: Moment): Meter {
+  if (spec.kind === 'rate') return new RateMeter(spec, at)
+  return spec.kind === 'calendar' ? new CalendarMeter(spec, at) : new SlotMeter(spec)
+}
+
+/**
+ * GCRA. `#tat` is the theoretical arrival time: the bucket lacks (tat - now) / T units, T = window / limit. Units that are out on lease count
+ * as lacking until they are used: without that, the bucket would fill up while its units are still unused elsewhere, and a burst could be
+ * larger than `burst`.
+ */
+class RateMeter implements Meter {
+  capacity = 0
+  #unitMs = 0
+  #tat: number
+
+  constructor(spec: CounterSpec & { kind: 'rate' }, at: Moment) {
+    this.#tat = at.now
+    this.adopt(spec)
+  }
+
+  adopt(spec: CounterSpec): void {
+    if (spec.kind !== 'rate') return
+    // The debt is kept in time, not in units: after a change of rate it is paid off at the same moment.
+    this.#unitMs = spec.windowMs / spec.limit
+    this.capacity = spec.burst
+  }
+
+  available(at: Moment, outside: number): number {
+    const earliest = at.now + outside * this.#unitMs
+    if (this.#tat < earliest) this.#tat = earliest
+    return Math.floor((at.now - this.#tat) / this.#unitMs + this.capacity + ROUNDING)
+  }
+
+  take(units: number): void {
+    this.#tat += units * this.#unitMs
+  }
+
+  giveBack(units: number): void {
+    this.#tat -= units * this.#unitMs
+  }
+
+  waitFor(units: number, at: Moment): number {
+    return Math.max(1, Math.ceil(this.#tat + (units - this.capacity) * this.#unitMs - at.now))
+  }
+
+  window(): Window {
+    return ALWAYS
+  }
+
+  idle(at: Moment): boolean {
+    return this.#tat <= at.now
+  }
+}
+
+/** Windows whose use is remembered. */
+const REMEMBERED_WINDOWS = 4
+
+/**
+ * So many units per calendar window. Use is kept by window, for the last few of them: a clock that steps over a boundary and back finds each
+ * window as it left it, so that no step opens a window twice (a burst) or leaves a counter stuck in the future (a freeze).
+ */
+export class CalendarMeter implements Meter {
+  capacity: number
+  readonly #period: (CounterSpec & { kind: 'calendar' })['period']
+  #window: Window
+  #used = new Map<number, number>()
+
+  constructor(spec: CounterSpec & { kind: 'calendar' }, at: Moment) {
+    this.#period = spec.period
+    this.capacity = spec.limit
+    this.#window = windowAt(spec.period, at.wall)
+  }
+
+  adopt(spec: CounterSpec): void {
+    if (spec.kind === 'calendar') this.capacity = spec.limit
+  }
+
+  available(at: Moment): number {
+    this.#follow(at)
+    return this.capacity - (this.#used.get(this.#window.from) ?? 0)
+  }
+
+  take(units: number): void {
+    this.#add(this.#window.from, units)
+  }
+
+  giveBack(units: number, from: number): void {
+    if (this.#used.has(from)) this.#add(from, -units)
+  }
+
+  waitFor(_units: number, at: Moment): number {
+    return Math.max(1, Math.ceil(this.#window.until - at.wall))
+  }
+
+  window(): Window {
+    return this.#window
+  }
+
+  idle(at: Moment): boolean {
+    this.#follow(at)
+    for (const [from, units] of this.#used) if (units !== 0 && from >= this.#window.from) return false
+    return true
+  }
+
+  used(): (readonly [number, number])[] {
+    return [...this.#used]
+  }
+
+  restore(used: readonly (readonly [number, number])[]): void {
+    for (const [from, units] of used.slice(-REMEMBERED_WINDOWS)) this.#add(from, units)
+  }
+
+  #follow({ wall }: Moment): void {
+    if (wall < this.#window.from || wall >= this.#window.until) this.#window = windowAt(this.#period, wall)
+  }
+
+  #add(from: number, units: number): void {
+    this.#used.set(from, (this.#used.get(from) ?? 0) + units)
+    if (this.#used.size <= REMEMBERED_WINDOWS) return
+    this.#used.delete(Math.min(...[...this.#used.keys()].filter(other => other !== from)))
+  }
+}
+
+/** So many at the same time. */
+class SlotMeter implements Meter {
+  capacity: number
+  #out = 0
+
+  constructor(spec: CounterSpec & { kind: 'slots' }) {
+    this.capacity = spec.limit
+  }
+
+  adopt(spec: CounterSpec): void {
+    if (spec.kind === 'slots') this.capacity = spec.limit
+  }
+
+  available(): number {
+    return this.capacity - this.#out
+  }
+
+  take(units: number): void {
+    this.#out += units
+  }
+
+  giveBack(units: number): void {
+    this.#out -= units
+  }
+
+  waitFor(): number {
+    return 0
+  }
+
+  window(): Window {
+    return ALWAYS
+  }
+
+  idle(): boolean {
+    return this.#out === 0
+  }
+}

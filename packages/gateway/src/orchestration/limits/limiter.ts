@@ -1,0 +1,224 @@
+import { gatewayError, type Exchange, type GatewayError, type LimitResource, type LimitRule, type LimitsToWorker, type Principal } from '@headrace/contract'
+import { LeaseDesk, type DeskOptions } from './lease-desk.ts'
+import type { Lease, Shortage } from './lease.ts'
+import { LimitTable, type CounterSet } from './limit-table.ts'
+import { renderRateLimit } from './rate-limit-headers.ts'
+import { describeRefusal } from './refusal.ts'
+import { MOST_TOKENS, TokenForecast } from './token-forecast.ts'
+
+/** What one admitted request holds of its counters. Made by `admit`, ended by `settle`. */
+export class Admission {
+  readonly set: CounterSet
+  /** Input tokens as estimated from the body, and as reserved after correction; output tokens as reserved. */
+  readonly estimate: number
+  readonly input: number
+  readonly output: number
+  /** Unix ms at which it was admitted. */
+  readonly wall: number
+  /** Output tokens charged beyond the reservation so far. */
+  extra = 0
+  settled = false
+
+  constructor(set: CounterSet, estimate: number, input: number, output: number, wall: number) {
+    this.set = set
+    this.estimate = estimate
+    this.input = input
+    this.output = output
+    this.wall = wall
+  }
+}
+
+/** A request that no limit concerns. Shared: it costs nothing. */
+export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, policies: '' }), 0, 0, 0, 0))
+
+/** An estimate may be this much too high before a request is told that it can never fit. */
+const ESTIMATE_MARGIN = 1.25
+
+/**
+ * Admits requests against all limits that concern them, all or none, from leases in memory (invariants 6 and 12): what is waited for is the
+ * lease authority, and only where a lease has run out. Requests and slots are exact; tokens are reserved by forecast and settled by usage.
+ */
+export class Limiter {
+  readonly #desk: LeaseDesk
+  readonly #options: DeskOptions
+  readonly #forecast = new TokenForecast()
+  #table: LimitTable
+
+  constructor(options: DeskOptions) {
+    this.#options = options
+    this.#desk = new LeaseDesk(options)
+    this.#table = new LimitTable([], 0, this.#openLease)
+  }
+
+  /** Takes over another configuration's rules. What was used so far stays used. */
+  adopt(rules: readonly LimitRule[], version: number): void {
+    this.#table = new LimitTable(rules, version, this.#openLease)
+  }
+
+  receive(message: LimitsToWorker): void {
+    this.#desk.receive(message)
+  }
+
+  /** Call it about four times per second. */
+  sweep(): void {
+    this.#desk.sweep()
+  }
+
+  /**
+   * Admits a request, usually at once. `maxOutput` = output tokens that the client allows, < 0 = not said. The exchange's principal, model, user
+   * and plan are set. Every `Admission` must come to `settle` once, also when the client has left while it was waited for.
+   * Errors: `rate-limited`, `invalid-request` (more tokens than the limit can ever give), `overloaded` (the authority does not answer).
+   */
+  admit(x: Exchange, body: Buffer, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
+    const principal = x.principal
+    if (this.#table.empty || principal === null) return UNLIMITED
+    const set = this.#table.find(x, principal)
+    if (set.leases.length === 0) return UNLIMITED
+    const admission = this.#prepare(x, set, body, maxOutput)
+    return this.#takeAll(admission) ? admission : this.#admitSlowly(x, principal, admission, body, maxOutput)
+  }
+
+  /** A stream has come to so many output tokens: what its reservation does not cover is charged now, not at its end. */
+  progress(admission: Admission, outputTokens: number): void {
+    const extra = Math.min(MOST_TOKENS, outputTokens) - admission.output - admission.extra
+    if (!(extra > 0) || admission.settled || !admission.set.countsTokens) return
+    admission.extra += extra
+    const { leases, resources } = admission.set
+    for (let index = 0; index < leases.length; index++) {
+      const lease = leases[index]
+      if (lease !== undefined && countsOutput(resources[index])) this.#desk.overdraw(lease, extra)
+    }
+  }
+
+  /** The request is over: its slots return, and its tokens are set right by what the provider counted. Idempotent. */
+  settle(admission: Admission, x: Exchange): void {
+    if (admission === UNLIMITED || admission.settled) return
+    admission.settled = true
+    const { leases, resources, countsTokens } = admission.set
+    const input = countsTokens ? this.#inputUsed(admission, x) : 0
+    const output = countsTokens ? this.#outputUsed(x) : 0
+    for (let index = 0; index < leases.length; index++) {
+      const lease = leases[index]
+      const resource = resources[index]
+      if (lease === undefined || resource === undefined || resource === 'requests') continue
+      lease.busy--
+      if (resource === 'concurrency') this.#desk.putBack(lease, 1, true)
+      else this.#reconcile(lease, admission, tokensOf(resource, input, output) - amountOf(resource, lease, admission) - (countsOutput(resource) ? admission.extra : 0))
+    }
+    if (countsTokens) this.#forecast.learn(x, x.model, admission.estimate)
+  }
+
+  /** Answer header lines (`ratelimit`, `ratelimit-policy`, `x-ratelimit-*`) for a request, admitted or refused; '' where no limit concerns it. */
+  headers(x: Exchange): string {
+    if (this.#table.empty || x.principal === null) return ''
+    return renderRateLimit(this.#table.find(x, x.principal), this.#options.now(), this.#options.wall())
+  }
+
+  readonly #openLease = (...args: Parameters<LeaseDesk['open']>): Lease => this.#desk.open(...args)
+
+  #prepare(x: Exchange, set: CounterSet, body: Buffer, maxOutput: number): Admission {
+    if (!set.countsTokens) return new Admission(set, 0, 0, 0, x.wallTime)
+    const estimate = TokenForecast.estimate(body)
+    // Embeddings write nothing.
+    const output = x.operation === 'embeddings' ? 0 : this.#forecast.output(x.model, maxOutput)
+    return new Admission(set, estimate, this.#forecast.input(x.model, estimate), output, x.wallTime)
+  }
+
+  /** All or nothing, in memory. */
+  #takeAll(admission: Admission): boolean {
+    const { leases, resources } = admission.set
+    for (let index = 0; index < leases.length; index++) {
+      const lease = leases[index] as Lease
+      if (!lease.has(amountOf(resources[index] as LimitResource, lease, admission), admission.wall)) return false
+    }
+    for (let index = 0; index < leases.length; index++) {
+      const lease = leases[index] as Lease
+      const resource = resources[index] as LimitResource
+      if (resource !== 'requests') lease.busy++
+      this.#desk.take(lease, amountOf(resource, lease, admission))
+    }
+    return true
+  }
+
+  #admitSlowly(x: Exchange, principal: Principal, admission: Admission, body: Buffer, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
+    if (admission.set.leases.some(lease => lease.closed)) {
+      this.#table.forget()
+      admission = this.#prepare(x, this.#table.find(x, principal), body, maxOutput)
+    }
+    const { leases, resources } = admission.set
+    const now = this.#options.now()
+    for (const [index, lease] of leases.entries()) {
+      const resource = resources[index] as LimitResource
+      if ((resource === 'tokens' || resource === 'input-tokens') && admission.input > lease.capacity * ESTIMATE_MARGIN) {
+        return gatewayError('invalid-request', `The request has about ${admission.input} input tokens; the limit ${JSON.stringify(admission.set.names[index])} never allows more than ${lease.capacity} at once. Make it shorter.`)
+      }
+      const amount = amountOf(resource, lease, admission)
+      if (!lease.has(amount, admission.wall) && lease.refuses(amount, now)) return this.#refusal(admission, index, 'exhausted')
+    }
+    return this.#gather(new Admission(admission.set, admission.estimate, admission.input, admission.output, this.#options.wall()))
+  }
+
+  /** Waits for what is short, lease by lease, and sets it aside; takes the rest when nothing is short. Puts all back when one is refused. */
+  async #gather(admission: Admission): Promise<Admission | GatewayError> {
+    const { leases, resources } = admission.set
+    const aside = new Set<number>()
+    for (const lease of leases) lease.busy++
+    for (;;) {
+      const wall = this.#options.wall()
+      const short = leases.findIndex((lease, index) => !aside.has(index) && !lease.has(amountOf(resources[index] as LimitResource, lease, admission), wall))
+      if (short < 0) break
+      const lease = leases[short] as Lease
+      const shortage = await this.#desk.wait(lease, amountOf(resources[short] as LimitResource, lease, admission))
+      if (shortage !== null) {
+        for (const index of aside) this.#desk.putBack(leases[index] as Lease, amountOf(resources[index] as LimitResource, leases[index] as Lease, admission), false)
+        for (const held of leases) held.busy--
+        return this.#refusal(admission, short, shortage)
+      }
+      aside.add(short)
+    }
+    for (const [index, lease] of leases.entries()) {
+      const resource = resources[index] as LimitResource
+      if (resource === 'requests') lease.busy--
+      if (aside.has(index)) this.#desk.commit(lease, amountOf(resource, lease, admission))
+      else this.#desk.take(lease, amountOf(resource, lease, admission))
+    }
+    return admission
+  }
+
+  #refusal(admission: Admission, index: number, shortage: Shortage): GatewayError {
+    const { leases, names, resources } = admission.set
+    const lease = leases[index] as Lease
+    return describeRefusal(lease, names[index] as string, resources[index] as LimitResource, amountOf(resources[index] as LimitResource, lease, admission), shortage, this.#options.now())
+  }
+
+  #reconcile(lease: Lease, admission: Admission, difference: number): void {
+    if (difference > 0) this.#desk.overdraw(lease, difference)
+    // What was reserved in a window that is over is not given to the next one.
+    else if (difference < 0 && admission.wall >= lease.from && admission.wall < lease.until) this.#desk.putBack(lease, -difference, true)
+  }
+
+  #inputUsed(admission: Admission, x: Exchange): number {
+    if (x.usage.inputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.inputTokens)
+    // Nobody told. A request that got no answer costs nothing, unless it was its client who left after it had been sent.
+    return x.responseBytes > 0 && x.upstreamStatus < 300 || x.error === 'client-closed' && x.sentAt !== 0 ? admission.input : 0
+  }
+
+  #outputUsed(x: Exchange): number {
+    if (x.usage.outputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.outputTokens)
+    return x.upstreamStatus >= 200 && x.upstreamStatus < 300 ? this.#forecast.outputOf(x.model, x.responseBytes, x.stream) : 0
+  }
+}
+
+/** Units that a request takes of a lease, at least one. More than a limit's whole is cut to it: the rest is charged when it is known. */
+function amountOf(resource: LimitResource, lease: Lease, admission: Admission): number {
+  if (resource === 'requests' || resource === 'concurrency') return 1
+  return Math.max(1, Math.min(lease.capacity, tokensOf(resource, admission.input, admission.output)))
+}
+
+function tokensOf(resource: LimitResource, input: number, output: number): number {
+  return resource === 'input-tokens' ? input : resource === 'output-tokens' ? output : input + output
+}
+
+function countsOutput(resource: LimitResource | undefined): boolean {
+  return resource === 'tokens' || resource === 'output-tokens'
+}
