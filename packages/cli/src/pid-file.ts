@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, success, type Result } from '@headrace/contract'
 
@@ -12,13 +12,14 @@ export interface RunningInstance {
   readonly sandbox: number | null
   readonly host: string
   readonly port: number
+  readonly tls: boolean
 }
 
 const pathOf = (data: string): string => join(data, 'headrace.pid.json')
 
 /** Takes the directory for this process, or says who has it. A file left by a dead process is replaced. */
 export function claimDataDirectory(data: string): Result<void, string> {
-  const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0 }
+  const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0, tls: false }
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       writeFileSync(pathOf(data), JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
@@ -35,7 +36,10 @@ export function claimDataDirectory(data: string): Result<void, string> {
 
 /** Writes the present processes down. Only after `claimDataDirectory`. */
 export function describeInstance(data: string, facts: Omit<RunningInstance, 'supervisor' | 'startedAt'>): void {
-  writeFileSync(pathOf(data), JSON.stringify({ supervisor: process.pid, startedAt: startOf(process.pid), ...facts }), { mode: 0o600 })
+  const instance: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), ...facts }
+  // In one step: whoever reads finds the old text or the new one.
+  writeFileSync(`${pathOf(data)}.new`, JSON.stringify(instance), { mode: 0o600 })
+  renameSync(`${pathOf(data)}.new`, pathOf(data))
 }
 
 /** Gives the directory back; does nothing when it is not ours. */

@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { failure, success, type FromControl, type FromWorker, type Result, type ToControl } from '@headrace/contract'
+import { entry } from '../entry.ts'
+import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../pid-file.ts'
+import { ChildSlot } from './child-slot.ts'
+import { forkProgram, shareConnections } from './fork-program.ts'
+import { listenProblem } from './listen-problem.ts'
+import { createRunDirectory, type RunDirectory } from './run-directory.ts'
+import { Workers } from './workers.ts'
+
+export interface SupervisorOptions {
+  /** The data directory; created if it is not there. */
+  readonly data: string
+  /** Path of the configuration file; null = none. */
+  readonly config: string | null
+  readonly host: string | null
+  readonly port: number | null
+  readonly workers: number
+  readonly sandbox: boolean
+  /** Told, in words, of what happens while it runs. */
+  readonly onProblem: (problem: string) => void
+}
+
+export interface StartedInstance {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly keys: CreatedKeys | null
+}
+
+export interface CreatedKeys { readonly adminKey: string, readonly apiKey: string }
+
+/** Why a start failed. Keys that were made on the way are never shown again, so they come along. */
+export interface StartFailure { readonly reason: string, readonly keys: CreatedKeys | null }
+
+interface SandboxReady { readonly listening: { readonly host: string, readonly port: number } }
+
+/** Waited for the control process to read the call log out, ms. */
+const CONTROL_GRACE_MS = 10_000
+const SANDBOX_GRACE_MS = 2_000
+/** Exits that a control process which is just being replaced is told of later, at most. */
+const UNTOLD_EXITS = 100
+
+/**
+ * Starts sandbox, control and workers side by side, replaces what dies, carries messages between them and stops everything in order.
+ * Loads no SQL, no HTTP, no zod: what does little cannot break much.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #run: RunDirectory
+  readonly #workers: Workers
+  readonly #control: ChildSlot
+  readonly #sandbox: ChildSlot | null
+  readonly #untold: ToControl[] = []
+  #sandboxAddress: { readonly host: string, readonly port: number } | null = null
+  /** Where the next sandbox is to listen: where the last one did, unless that no longer works. 0 = anywhere. */
+  #sandboxPort = 0
+  #sandboxListens = false
+  #controlReady = false
+  #keys: CreatedKeys | null = null
+  #phase: 'starting' | 'running' | 'stopping' = 'starting'
+  #settleStart: ((result: Result<StartedInstance, StartFailure>) => void) | null = null
+  #stopped: Promise<void> | null = null
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#run = createRunDirectory()
+    this.#workers = new Workers({
+      count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
+      boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,
+      onMessage: (worker, message) => this.#hearWorker(worker, message),
+      onStart: () => this.#describe(),
+      onExit: (worker, segmentPrefix, how, restartMs) => {
+        this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
+        this.#died(`worker ${worker}`, how, restartMs)
+      },
+    })
+    this.#control = new ChildSlot({
+      fork: () => forkProgram(entry('control'), ['--data', options.data, '--socket', this.#run.socket, ...(options.config === null ? [] : ['--config', options.config])]),
+      onStart: () => this.#briefControl(),
+      onMessage: message => this.#hearControl(message as FromControl), // our own program speaks our own protocol
+      onExit: (how, _incarnation, restartMs) => {
+        this.#controlReady = false
+        this.#died('the control process', how, restartMs)
+      },
+    })
+    this.#sandbox = !options.sandbox ? null : new ChildSlot({
+      fork: () => forkProgram(entry('sandbox'), ['--port', String(this.#sandboxPort)]),
+      onStart: () => this.#describe(),
+      onMessage: message => this.#hearSandbox(message as SandboxReady),
+      onExit: (how, _incarnation, restartMs) => {
+        this.#sandboxPort = this.#sandboxListens ? this.#sandboxAddress?.port ?? 0 : 0
+        this.#sandboxListens = false
+        this.#died('the sandbox', how, restartMs)
+      },
+    })
+  }
+
+  /** Resolves when everything listens, or with the reason why it never will; then nothing is left running. Call once. */
+  async start(): Promise<Result<StartedInstance, StartFailure>> {
+    const claimed = this.#claim()
+    if (!claimed.ok) {
+      this.#run.remove()
+      return failure({ reason: claimed.error, keys: null })
+    }
+    shareConnections(this.#options.workers)
+    const started = await new Promise<Result<StartedInstance, StartFailure>>(resolve => {
+      this.#settleStart = resolve
+      // The slowest to get ready first.
+      this.#control.start()
+      this.#sandbox?.start()
+      this.#workers.start()
+    })
+    if (!started.ok) await this.stop()
+    return started
+  }
+
+  /** Re-reads the configuration (SIGHUP). */
+  reload(): void {
+    this.#tellControl({ type: 'reload' })
+  }
+
+  /** Workers finish what they can within the grace period; then control, when it has read their log out; then the sandbox. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopInOrder()
+    return this.#stopped
+  }
+
+  /** Ends everything at once. What the workers had begun is found and counted as `unknown` by the next start. */
+  kill(): void {
+    this.#phase = 'stopping'
+    this.#workers.kill()
+    this.#control.kill('SIGKILL')
+    this.#sandbox?.kill('SIGKILL')
+    this.#release()
+  }
+
+  async #stopInOrder(): Promise<void> {
+    this.#phase = 'stopping'
+    this.#settleStart?.(failure({ reason: 'It was stopped while starting.', keys: this.#keys }))
+    this.#settleStart = null
+    await this.#workers.drain()
+    this.#control.send({ type: 'stop' })
+    await this.#control.retire(CONTROL_GRACE_MS)
+    this.#sandbox?.kill('SIGTERM')
+    await this.#sandbox?.retire(SANDBOX_GRACE_MS)
+    this.#release()
+  }
+
+  #claim(): Result<void, string> {
+    try {
+      mkdirSync(this.#options.data, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      return failure(`The data directory ${this.#options.data} cannot be made: ${error instanceof Error ? error.message : String(error)}. Choose another with --data.`)
+    }
+    return claimDataDirectory(this.#options.data)
+  }
+
+  #release(): void {
+    this.#run.remove()
+    releaseDataDirectory(this.#options.data)
+  }
+
+  /** First messages to a new control process: where the sandbox is, and whatever its predecessor knew of the workers. */
+  #briefControl(): void {
+    if (this.#options.sandbox === false) this.#control.send({ type: 'sandbox', url: null } satisfies ToControl)
+    else if (this.#sandboxAddress !== null) this.#tellSandbox()
+    for (const { worker, message } of this.#workers.state) this.#control.send({ type: 'worker', worker, message } satisfies ToControl)
+    for (const message of this.#untold.splice(0)) this.#control.send(message)
+    this.#describe()
+  }
+
+  #tellSandbox(): void {
+    const { host, port } = this.#sandboxAddress ?? { host: '', port: 0 }
+    this.#control.send({ type: 'sandbox', url: `http://${host}:${port}/v1` } satisfies ToControl)
+  }
+
+  #tellControl(message: ToControl): void {
+    if (this.#control.send(message) || message.type !== 'worker-exit') return
+    this.#untold.push(message)
+    if (this.#untold.length > UNTOLD_EXITS) this.#untold.shift()
+  }
+
+  #hearSandbox({ listening }: SandboxReady): void {
+    const moved = listening.port !== this.#sandboxAddress?.port
+    this.#sandboxListens = true
+    this.#sandboxAddress = listening
+    if (moved) this.#tellSandbox()
+  }
+
+  #hearControl(message: FromControl): void {
+    switch (message.type) {
+      case 'config': this.#workers.configure(message.config); return
+      case 'keys-created': this.#keys = { adminKey: message.adminKey, apiKey: message.apiKey }; return
+      case 'ready':
+        this.#controlReady = true
+        this.#announce()
+        return
+      case 'fatal':
+        if (this.#phase === 'starting') this.#fail(message.reason)
+        // Invariant 2: the workers keep the configuration that they have.
+        else this.#options.onProblem(`The control process cannot start again: ${message.reason}`)
+    }
+  }
+
+  #hearWorker(worker: number, message: FromWorker): void {
+    this.#tellControl({ type: 'worker', worker, message })
+    if (message.type === 'listening') this.#announce()
+    if (message.type !== 'refused') return
+    if (this.#phase === 'starting') this.#fail(listenProblem(message.reason))
+    else if (this.#workers.giveUpUnlessListening(worker)) this.#options.onProblem(`worker ${worker} cannot start: ${listenProblem(message.reason)}`)
+  }
+
+  #announce(): void {
+    const bound = this.#workers.bound
+    if (bound === null || !this.#controlReady || !this.#workers.listening) return
+    if (this.#phase === 'starting') this.#phase = 'running'
+    this.#describe()
+    this.#settleStart?.(success({ ...bound, tls: this.#workers.tls, keys: this.#keys }))
+    this.#settleStart = null
+  }
+
+  #describe(): void {
+    const bound = this.#workers.bound
+    if (this.#phase !== 'running' || bound === null) return
+    describeInstance(this.#options.data, { workers: this.#workers.pids, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, ...bound, tls: this.#workers.tls })
+  }
+
+  #died(what: string, how: string, restartMs: number | null): void {
+    if (this.#phase === 'stopping') return
+    if (this.#phase === 'starting') return this.#fail(`${what} ${how} before it was ready.`)
+    this.#options.onProblem(`${what} ${how}; another one starts ${restartMs === 0 ? 'now' : `in ${restartMs} ms`}.`)
+  }
+
+  #fail(reason: string): void {
+    this.#settleStart?.(failure({ reason, keys: this.#keys }))
+    this.#settleStart = null
+  }
+}
