@@ -94,7 +94,7 @@ describe('under load', () => {
 
 describe('a bad file', () => {
   const bad: readonly { readonly name: string, readonly text: () => string, readonly says: RegExp }[] = [
-    { name: 'broken syntax', text: () => 'server:\n  port: [1\nmodels: }\n', says: /\d+:\d+/ },
+    { name: 'broken syntax', text: () => 'server:\n  port: [1\nmodels: }\n', says: /3:\d+: .*YAML/s },
     { name: 'an unknown key', text: () => 'server:\n  prot: 1\n', says: /2:3.*prot.*port/s },
     { name: 'a target nobody provides', text: () => 'models:\n  m: nowhere/x\n', says: /2:\d+.*nowhere/s },
     { name: 'a variable that is not set', text: () => 'providers:\n  up:\n    base_url: http://127.0.0.1:1\n    credentials: ["${HEADRACE_TEST_NOT_SET}"]\n', says: /4:\d+.*HEADRACE_TEST_NOT_SET/s },

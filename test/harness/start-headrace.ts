@@ -160,9 +160,12 @@ class RunningHeadrace implements Headrace {
   }
 
   pids(): PidFile {
-    const pids = this.#parts.readPids()
-    if (pids === null) throw new Error('headrace.pid.json is gone')
-    return pids
+    // A look may fall into the moment in which the file is being written.
+    for (let look = 0; look < 1_000; look++) {
+      const pids = this.#parts.readPids()
+      if (pids !== null) return pids
+    }
+    throw new Error('headrace.pid.json is gone')
   }
 
   output(): string {
