@@ -7,7 +7,7 @@ import type { CallRecord } from '@headrace/contract'
 import { until } from './until.ts'
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
-const CLI = process.env.SHIM ?? join(REPOSITORY, 'packages/cli/src/main.ts')
+const CLI = join(REPOSITORY, 'packages/cli/src/main.ts')
 export const API_KEY = 'hr_test_client_0123456789abcdefghij'
 export const ADMIN_KEY = 'hr_test_admin_0123456789abcdefghij'
 
