@@ -1,0 +1,40 @@
+import { Readable } from 'node:stream'
+import type { z } from 'zod'
+import type { LogQuery } from '@headrace/contract'
+import { errorAnswer, errorSchema } from './error-answer.ts'
+import { followCalls } from './follow-calls.ts'
+import { logAnswerSchema, logQuerySchema } from './log-schemas.ts'
+import { readCalls } from './read-calls.ts'
+import type { AdminServices } from './services.ts'
+import { adminOf, type TypedApp } from './typed-app.ts'
+
+/** Followers at the same time; each reads the database for itself. */
+const MAX_FOLLOWERS = 32
+
+export function logRoutes(app: TypedApp, { calls }: AdminServices, stopping: AbortSignal): void {
+  let followers = 0
+  app.get('/admin/v1/logs', {
+    config: { access: 'tenant' },
+    schema: { summary: 'The call log: one row per call to a provider, and per refused request', querystring: logQuerySchema, response: { 200: logAnswerSchema, '4xx': errorSchema } },
+  }, async (request, reply) => {
+    const query = logQuery(request.query, adminOf(request).tenant)
+    if (request.query.follow !== 'true') return { rows: [...readCalls(calls.database, query)] }
+    if (followers >= MAX_FOLLOWERS) return reply.code(429).send(errorAnswer('rate_limit_exceeded', `${MAX_FOLLOWERS} followers are connected already: end one of them.`, 'rate_limit_error'))
+    followers++
+    const left = new AbortController()
+    reply.raw.once('close', () => {
+      followers--
+      left.abort()
+    })
+    const rows = Readable.from(followCalls(calls, query, AbortSignal.any([left.signal, stopping])), { objectMode: false, highWaterMark: 1 })
+    // The head goes out at once, rows or not.
+    reply.raw.setHeader('x-accel-buffering', 'no')
+    return reply.type('application/x-ndjson').send(rows as never) // the declared answer is the JSON one
+  })
+}
+
+function logQuery(asked: z.output<typeof logQuerySchema>, tenant: string): LogQuery {
+  const { key_id: keyId, error_kind: errorKind, request_id: requestId, follow: _follow, ...same } = asked
+  const given = Object.entries({ ...same, keyId, errorKind, requestId, tenant }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as unknown as LogQuery // the schema has checked each of them
+}

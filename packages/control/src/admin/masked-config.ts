@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import type { ProviderConfig, ResolvedConfig } from '@headrace/contract'
+import { keyView, keyViewSchema } from './key-view.ts'
+
+/** Stands where a secret is. */
+export const MASK = '***'
+
+/** Built field by field: what is new is hidden until somebody decides that it may be shown. */
+export const maskedConfigSchema = z.object({
+  version: z.number(),
+  server: z.object({
+    host: z.string(), port: z.number(), tls: z.object({ cert: z.string(), key: z.string() }).nullable().describe('Paths.'), corsOrigins: z.array(z.string()),
+    limits: z.record(z.string(), z.number()), drainMs: z.number(),
+  }),
+  providers: z.array(z.object({
+    id: z.string(), dialect: z.string(), baseUrl: z.string(), credentials: z.array(z.object({ id: z.string(), header: z.string(), value: z.literal(MASK) })),
+    headers: z.record(z.string(), z.literal(MASK)), timeouts: z.record(z.string(), z.number()), proxy: z.string().nullable(), usageOption: z.boolean(), models: z.array(z.string()),
+  })),
+  models: z.array(z.object({ name: z.string(), targets: z.array(z.object({ provider: z.string(), model: z.string() })) })),
+  keys: z.array(keyViewSchema),
+  policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+})
+export type MaskedConfig = z.infer<typeof maskedConfigSchema>
+
+/** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
+export function maskedConfig({ version, server, providers, models, keys, policy }: ResolvedConfig): MaskedConfig {
+  return {
+    version,
+    server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
+    providers: providers.map(maskedProvider),
+    models: models.map(({ name, targets }) => ({ name, targets: targets.map(({ provider, model }) => ({ provider, model })) })),
+    keys: keys.map(keyView),
+    policy: { ...policy },
+  }
+}
+
+function maskedProvider({ id, dialect, baseUrl, credentials, headers, timeouts, proxy, usageOption, models }: ProviderConfig): MaskedConfig['providers'][number] {
+  return {
+    id, dialect, baseUrl, credentials: credentials.map(credential => ({ id: credential.id, header: credential.header, value: MASK })),
+    headers: Object.fromEntries(Object.keys(headers).map(name => [name, MASK])), timeouts: { ...timeouts }, proxy: proxy === null ? null : withoutPassword(proxy), usageOption, models: [...models],
+  }
+}
+
+function withoutPassword(proxy: string): string {
+  const url = URL.parse(proxy)
+  if (url === null) return MASK
+  if (url.username !== '' || url.password !== '') url.username = url.password = MASK
+  return url.href
+}

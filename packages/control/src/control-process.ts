@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import type { ToControl } from '@headrace/contract'
+import { RateWindow, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
+import type { AdminServer } from './admin/server.ts'
+import { ConfigKeeper } from './config/config-keeper.ts'
+import { watchFile } from './config/watch-file.ts'
+import { Fleet } from './fleet/fleet.ts'
+import type { ControlArguments } from './main.ts'
+import { ProblemList } from './problem-list.ts'
+import { fatal, say, tell } from './supervisor-link.ts'
+
+const RATES_EVERY_MS = 1_000
+
+/**
+ * The control process, in the order of its life: configuration to the workers first, because they cannot serve without;
+ * then the log writer, then the admin API.
+ */
+export class ControlProcess {
+  readonly #arguments: ControlArguments
+  readonly #fleet = new Fleet()
+  readonly #rates = new RateWindow()
+  readonly #logProblems = new ProblemList(say)
+  readonly #keys: SqliteKeyStore
+  readonly #keeper: ConfigKeeper
+  readonly #stops: (() => unknown)[] = []
+  #logs: LogWriter | null = null
+  #server: AdminServer | null = null
+  #starting: Promise<void> | null = null
+  #stopping = false
+
+  /** Throws if `headrace.db` cannot be used. */
+  constructor(args: ControlArguments) {
+    this.#arguments = args
+    this.#keys = new SqliteKeyStore(join(args.data, 'headrace.db'))
+    this.#keeper = new ConfigKeeper({
+      source: { path: args.config, env: process.env }, keys: this.#keys, fleet: this.#fleet,
+      send: config => tell({ type: 'config', config }), onProblem: say, onWarning: warning => say(`Warning: ${warning}`),
+    })
+  }
+
+  hear(message: ToControl): void {
+    if (message.type === 'worker') this.#fleet.hear(message.worker, message.message)
+    else if (message.type === 'worker-exit') {
+      this.#fleet.exited(message.worker)
+      this.#logs?.workerExited(message.segmentPrefix)
+    } else if (message.type === 'sandbox') this.#hearSandbox(message.url)
+    else if (message.type === 'reload') this.#background(this.#started(() => this.#keeper.reload({ onlyIfChanged: false })))
+    else this.#background(this.stop())
+  }
+
+  /** Closes everything and exits 0. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    await this.#starting?.catch(() => undefined)
+    for (const stop of this.#stops) stop()
+    await this.#server?.close()
+    await this.#logs?.stop()
+    await this.#keys.close()
+    process.exit(0)
+  }
+
+  #hearSandbox(url: string | null): void {
+    if (this.#starting === null) this.#background(this.#starting = this.#start(url))
+    else this.#background(this.#started(() => this.#keeper.moveSandbox(url)))
+  }
+
+  async #start(sandboxUrl: string | null): Promise<void> {
+    const { data, socket, config } = this.#arguments
+    const started = await this.#keeper.start(sandboxUrl)
+    if (!started.ok) return fatal(`The configuration cannot be used:\n${started.error.text}`)
+    if (started.value !== null) tell({ type: 'keys-created', adminKey: started.value.adminKey, apiKey: started.value.apiKey })
+    const database = join(data, 'calls.db')
+    const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, onProblem: problem => this.#logProblems.add(problem) })
+    if (config !== null) this.#stops.push(watchFile(config, () => this.#background(this.#keeper.reload({ onlyIfChanged: true })), say))
+    const rates = setInterval(() => this.#rates.add(this.#fleet.metrics(), performance.now()), RATES_EVERY_MS)
+    this.#stops.push(() => clearInterval(rates))
+    // Fastify and its schemas take longer to load than all of the above.
+    const { startAdminServer } = await import('./admin/server.ts')
+    this.#server = await startAdminServer({
+      keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys,
+      calls: { database, onRow: logs.onRow, recovered: logs.recovered, problems: () => this.#logProblems.list() },
+    }, socket)
+    tell({ type: 'ready' })
+  }
+
+  async #started(work: () => Promise<unknown>): Promise<void> {
+    await this.#starting
+    if (!this.#stopping) await work()
+  }
+
+  /** Nothing waits for it; a bug in it ends the process, and the supervisor starts another. */
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => fatal(error instanceof Error ? error.stack ?? error.message : String(error)))
+  }
+}
