@@ -26,7 +26,7 @@ function findRuntime(platform, arch, resolve) {
   if (name === null) return null
   try {
     return path.join(path.dirname(resolve(name + '/package.json')), 'bin', platform === 'win32' ? 'node.exe' : 'node')
-  } catch (error) {
+  } catch {
     return null
   }
 }
@@ -62,7 +62,7 @@ function runUnder(node) {
 function main() {
   if (isNewEnough(process.versions.node)) {
     const root = path.join(__dirname, '..')
-    // Compiled code is kept beside the program, where only who may change the program may change it.
+    // Beside the program, where only who may change the program may change it; Node's own default is a directory that all users share.
     require('module').enableCompileCache(process.env.NODE_COMPILE_CACHE || path.join(root, '.cache', 'compile'))
     import(require('url').pathToFileURL(programOf(root, fs.existsSync)).href).then(function (program) { return program.run(process.argv.slice(2)) })
     return

@@ -28,6 +28,7 @@ export async function logs(flags: LogsFlags): Promise<number> {
   if (!flags.follow) return 0
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  process.stdout.once('error', () => stop.abort())
   return follow(source.value, filters, newest(rows.value, 0), flags.json, stop.signal)
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { closestName } from '@headrace/contract'
 import packageFacts from '../../package.json' with { type: 'json' }
 
 const EXAMPLES = `
@@ -29,6 +30,14 @@ export function createCommand(): (argv: readonly string[]) => Promise<number> {
   addLogs(program, does)
   addKeys(program, does)
   return async argv => {
+    const names = program.commands.map(command => command.name())
+    const [first] = argv
+    // Without this, commander takes an unknown word for an argument of `start`.
+    if (first !== undefined && !first.startsWith('-') && first !== 'help' && !names.includes(first)) {
+      const meant = closestName(first, names)
+      process.stderr.write(`headrace: there is no command \`${first}\`. ${meant === null ? `Commands: ${names.join(', ')}.` : `Did you mean \`${meant}\`?`}\n`)
+      return 2
+    }
     try {
       await program.parseAsync(argv, { from: 'user' })
       return code
@@ -79,6 +88,7 @@ function addConfigCommands(program: Command, does: Does): void {
 
 function addLogs(program: Command, does: Does): void {
   withAdmin(program.command('logs'))
+    .description('show the call log: through the admin API where there is a key, else from the data directory')
     .option('-f, --follow', 'go on with new calls until Ctrl-C', false)
     .option('-n, --limit <number>', 'calls to show', whole(1, 1_000), 50)
     .option('--since <time>', 'calls since then: `10m`, `2h`, `7d` ago, or a date', time)

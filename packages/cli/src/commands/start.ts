@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { resolve } from 'node:path'
 import { Supervisor } from '../supervise/supervisor.ts'
@@ -35,7 +34,7 @@ export async function start(options: StartOptions): Promise<number> {
     if (started.error.keys !== null) process.stderr.write(`Keys were made for ${options.data} and are shown only this once:\n  admin key  ${started.error.keys.adminKey}\n  API key    ${started.error.keys.apiKey}\n`)
     return complain(started.error.reason)
   }
-  print(process.stdout, welcome({ ...started.value, data: options.data, sandbox: options.sandbox }))
+  process.stdout.write(welcome({ ...started.value, data: options.data, sandbox: options.sandbox }))
   return ended
 }
 
@@ -45,13 +44,7 @@ function complain(reason: string): number {
 }
 
 function tell(text: string): void {
-  print(process.stderr, `headrace: ${text}\n`)
-}
-
-/** Whoever read our output may be gone; Headrace goes on. */
-function print(stream: NodeJS.WriteStream, text: string): void {
-  if (stream.listenerCount('error') === 0) stream.on('error', () => {})
-  stream.write(text)
+  process.stderr.write(`headrace: ${text}\n`)
 }
 
 /** Follows the process's signals. Resolves with the exit code once one of them has ended everything. */
