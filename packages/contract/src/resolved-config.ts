@@ -1,3 +1,4 @@
+import type { LimitRule } from './limits.ts'
 import type { KeyRecord } from './principal.ts'
 import type { DialectId, Policy, Timeouts } from './snapshot.ts'
 
@@ -11,6 +12,8 @@ export interface ResolvedConfig {
   readonly providers: readonly ProviderConfig[]
   readonly models: readonly ModelConfig[]
   readonly keys: readonly KeyRecord[]
+  /** Left out = no limits. */
+  readonly limits?: readonly LimitRule[]
   readonly policy: Policy
 }
 

@@ -6,6 +6,7 @@ import type { ConfigError } from './config-error.ts'
 import { ConfigProblems } from './config-problems.ts'
 import { parseLocated, type LocatedDocument } from './located-document.ts'
 import { resolveKeys } from './resolve-keys.ts'
+import { resolveLimits } from './resolve-limits.ts'
 import { resolveModels } from './resolve-models.ts'
 import { resolveProviders, type ProviderSources } from './resolve-providers.ts'
 import { locateIssues } from './schema-issues.ts'
@@ -59,6 +60,7 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
     providers,
     models: resolveModels(file.models ?? {}, providers, problems),
     keys: resolveKeys(file.keys ?? [], options.keys, problems),
+    limits: resolveLimits(file.limits ?? [], problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { closestName } from '../closest-name.ts'
+import { LIMIT_FORM, LIMIT_PATTERN, parseLimit } from './parse-limit.ts'
 import { parseDuration, parseSize } from './quantities.ts'
 
 /** Building blocks of the schema: each says in one sentence what it wants. */
@@ -49,11 +50,24 @@ function showSize(bytes: number): string {
   return bytes >= 2 ** 20 ? `${bytes / 2 ** 20}MiB` : bytes >= 1024 ? `${bytes / 1024}KiB` : `${bytes}B`
 }
 
+/** An amount per window, written `600/min`. */
+export const limitAmount = numeric(LIMIT_PATTERN, `expected ${LIMIT_FORM}`).transform((value, context) => {
+  const spec = parseLimit(value)
+  if (spec !== null) return spec
+  context.addIssue({ code: 'custom', message: `expected ${LIMIT_FORM}; windows are s, min, h (up to 24h), day, week, month` })
+  return z.NEVER
+})
+
 /** A whole number; a string of digits too, since that is what `${PORT}` becomes. */
 export function whole(initial: number, least: number, most: number) {
+  return wholeNumber(least, most).prefault(initial)
+}
+
+/** The same without a default. */
+export function wholeNumber(least: number, most: number) {
   const wanted = `expected a whole number between ${least} and ${most}`
   return z.union([z.number(), numeric(String.raw`\d+`, wanted)], { error: wanted })
-    .transform((value, context) => inRange(Number.isInteger(Number(value)) ? Number(value) : null, least, most, wanted, context)).prefault(initial)
+    .transform((value, context) => inRange(Number.isInteger(Number(value)) ? Number(value) : null, least, most, wanted, context))
 }
 
 function inRange(value: number | null, least: number, most: number, wanted: string, context: z.RefinementCtx): number {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { duration, flag, listOf, oneOf, section, size, strictMap, text, whole } from './schema-parts.ts'
+import { LIMIT_FORM } from './parse-limit.ts'
+import { duration, flag, limitAmount, listOf, oneOf, section, size, strictMap, text, whole, wholeNumber } from './schema-parts.ts'
 
 /** Upper bounds: a generated file that doubled by mistake is refused, not tried. */
 export const MAX_PROVIDERS = 1_000
@@ -8,6 +9,7 @@ export const MAX_KEYS = 100_000
 /** Credentials of one provider; also bounds the rotations that a plan is compiled into. */
 export const MAX_CREDENTIALS = 16
 export const MAX_TARGETS = 16
+export const MAX_LIMITS = 256
 /** Characters of a model name. */
 export const MAX_MODEL_NAME = 256
 
@@ -85,12 +87,29 @@ const key = strictMap({
   expires: text(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date such as `2027-01-31` or a time such as `2027-01-31T12:00:00Z`').nullish(),
 })
 
+const scope = oneOf(['tenant', 'team', 'app', 'key', 'user', 'model'])
+const amounts = z.union([limitAmount.transform(spec => [spec]), listOf(limitAmount, 4, 'a list of amounts')], { error: `expected ${LIMIT_FORM}, or a list of such amounts` }).nullish()
+const pattern = text(MODEL_NAME, 'a value to match: exact, or with a `*` as the last character')
+const patterns = z.union([pattern, listOf(pattern, 100, 'a list of values').min(1, { error: 'an empty list matches nothing: leave it out' })], { error: 'expected a value to match or a list of them' }).nullish()
+const limit = strictMap({
+  name: name('a name for the limit').nullish().describe('Shown to clients in `RateLimit-Policy`. Left out: made from `per`.'),
+  per: z.union([scope.transform(one => [one]), listOf(scope, 6, 'a list of scopes').min(1, { error: 'an empty list: name at least one of `tenant`, `team`, `app`, `key`, `user`, `model`' })],
+    { error: 'expected one or several of `tenant`, `team`, `app`, `key`, `user`, `model`' }).describe('One counter for each combination of these, always within one tenant.'),
+  match: strictMap({ tenant: patterns, team: patterns, app: patterns, key: patterns, user: patterns, model: patterns }).nullish().describe('The limit applies where all of these match. Left out: everywhere.'),
+  requests: amounts,
+  input_tokens: amounts,
+  output_tokens: amounts,
+  tokens: amounts.describe('Input and output together.'),
+  concurrency: wholeNumber(1, 1_000_000).nullish().describe('Requests at the same time.'),
+})
+
 /** `headrace.yaml`, version 1. Everything may be left out. */
 export const fileSchema = strictMap({
   server,
   providers: z.record(name('a provider id'), provider, { error: 'expected a map of provider ids to their settings' }).nullish(),
   models: z.record(modelName, model, { error: 'expected a map of public model names to targets' }).nullish(),
   keys: listOf(key, MAX_KEYS, 'a list of keys').nullish(),
+  limits: listOf(limit, MAX_LIMITS, 'a list of limits').nullish(),
   log: section({
     calls: flag(true).describe('Write the call log.'),
     bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),
@@ -106,3 +125,4 @@ export const fileSchema = strictMap({
 export type ConfigFile = z.output<typeof fileSchema>
 export type ProviderFile = NonNullable<NonNullable<ConfigFile['providers']>[string]>
 export type KeyFile = NonNullable<ConfigFile['keys']>[number]
+export type LimitFile = NonNullable<ConfigFile['limits']>[number]
