@@ -19,8 +19,8 @@ export class Attachment {
   dry = false
   /** A recall is under way. */
   recalled = false
-  /** It refuses requests on our word, until relieved. */
-  starved = false
+  /** It refuses requests for at least so many units on our word, until relieved. */
+  starvedOf = Infinity
 
   constructor(worker: number, id: number, counter: Counter) {
     this.worker = worker
@@ -166,7 +166,7 @@ export class Counter {
       const { attachment, need } = head
       if (free < need) {
         if (this.#recalling > 0 || this.#recallOthers(head)) return
-        attachment.starved = true
+        attachment.starvedOf = need
         this.#ports.send(attachment, {
           op: 'deny', id: attachment.id, need, left: Math.max(0, free), waitMs: this.#meter.waitFor(need, this.#ports.moment()),
         })
@@ -181,10 +181,10 @@ export class Counter {
   #relieve(): void {
     let free = -1
     for (const attachment of this.#attachments) {
-      if (!attachment.starved) continue
+      if (attachment.starvedOf === Infinity) continue
       if (free < 0) free = Math.max(0, this.#free())
-      if (free === 0) return
-      attachment.starved = false
+      if (free < attachment.starvedOf) continue
+      attachment.starvedOf = Infinity
       this.#ports.send(attachment, { op: 'relief', id: attachment.id })
     }
   }
@@ -226,7 +226,7 @@ export class Counter {
     attachment.held += units
     if (units > 0) {
       attachment.dry = false
-      attachment.starved = false
+      attachment.starvedOf = Infinity
     }
     this.#outside += attachment.outside - before
     this.#ports.send(attachment, {
