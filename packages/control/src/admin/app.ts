@@ -26,8 +26,8 @@ declare module 'fastify' {
 const BODY_LIMIT = 512 * 1024
 const HEADERS = Object.freeze({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
 
-/** The admin API, the metrics and the page. `stopping` ends the answers that would go on for ever. */
-export async function createAdminApp(services: AdminServices, stopping: AbortSignal): Promise<FastifyInstance> {
+/** The admin API, the metrics and the page. `stopping` ends the answers that would go on for ever. `onRoute` hears of every route there is. */
+export async function createAdminApp(services: AdminServices, stopping: AbortSignal, onRoute: (method: string, path: string) => void = () => {}): Promise<FastifyInstance> {
   const admins = new AdminKeys()
   services.keeper.onChange(config => admins.replace(config.keys))
   const app = fastify({
@@ -42,6 +42,7 @@ export async function createAdminApp(services: AdminServices, stopping: AbortSig
     if (request.routeOptions.config.access !== 'public' && refuse(admins, request, reply)) return reply
     void reply.headers(HEADERS)
   })
+  app.addHook('onRoute', route => { for (const method of [route.method].flat()) onRoute(method, route.url) })
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(NOT_FOUND))
   app.setErrorHandler((error, _request, reply) => void answerError(error, reply))
 

@@ -27,6 +27,8 @@ export async function* followCalls(calls: CallLog, query: LogQuery, signal: Abor
       cursor = newest.reduce((most, row) => Math.max(most, row.cursor), 0)
       if (newest.length > 0) yield lines(newest.toReversed())
     }
+    // So that the answer's head goes out now, rows or not.
+    yield '\n'
     while (!signal.aborted) {
       fresh = false
       const rows = readCalls(calls.database, { ...query, after: cursor, limit: PAGE })

@@ -27,9 +27,7 @@ export function logRoutes(app: TypedApp, { calls }: AdminServices, stopping: Abo
       left.abort()
     })
     const rows = Readable.from(followCalls(calls, query, AbortSignal.any([left.signal, stopping])), { objectMode: false, highWaterMark: 1 })
-    // The head goes out at once, rows or not.
-    reply.raw.setHeader('x-accel-buffering', 'no')
-    return reply.type('application/x-ndjson').send(rows as never) // the declared answer is the JSON one
+    return reply.header('x-accel-buffering', 'no').type('application/x-ndjson').send(rows as never) // the declared answer is the JSON one
   })
 }
 
