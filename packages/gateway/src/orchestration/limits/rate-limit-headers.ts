@@ -2,6 +2,9 @@ import type { LimitResource } from '@headrace/contract'
 import type { Lease } from './lease.ts'
 import type { CounterSet } from './limit-table.ts'
 
+/** Seconds: what arithmetic may be off by. */
+const ROUNDING = 1e-6
+
 /**
  * Answer header lines: `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers (the latter for the limit that is nearest to its
  * end), and `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` as OpenAI's SDKs and tools read them. What remains is as this worker knows it:
@@ -26,7 +29,7 @@ export function renderRateLimit(set: CounterSet, now: number, wall: number): str
   }
   if (tightest < 0) return ''
   const lease = leases[tightest] as Lease
-  let lines = `${set.policies}ratelimit: "${set.names[tightest]}-${resources[tightest]}";r=${remaining(lease, now)};t=${Math.ceil(resetMs(lease, now, wall) / 1000)}\r\n`
+  let lines = `${set.policies}ratelimit: "${set.names[tightest]}-${resources[tightest]}";r=${remaining(lease, now)};t=${Math.ceil(resetMs(lease, now, wall) / 1000 - ROUNDING)}\r\n`
   if (requests >= 0) lines += openAiLines('requests', leases[requests] as Lease, now, wall)
   if (tokens >= 0) lines += openAiLines('tokens', leases[tokens] as Lease, now, wall)
   return lines
