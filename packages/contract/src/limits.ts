@@ -105,5 +105,10 @@ export interface LimitsToAuthority { readonly type: 'limits', readonly ops: read
 /** Authority to worker, in order, lossless. */
 export interface LimitsToWorker { readonly type: 'limits', readonly ops: readonly (LeaseGrant | LeaseDenial | LeaseCall)[] }
 
-/** What of the authority outlives a restart: the use of calendar windows, by counter and by the window's first Unix ms. */
-export interface AuthorityState { readonly counters: readonly (readonly [key: string, group: string, spec: CounterSpec, used: readonly (readonly [from: number, units: number])[]])[] }
+/** What of one counter outlives a restart: the use of its calendar windows, by the window's first Unix ms. */
+export interface CounterState {
+  readonly key: string
+  readonly group: string
+  readonly spec: CounterSpec
+  readonly used: readonly (readonly [from: number, units: number])[]
+}

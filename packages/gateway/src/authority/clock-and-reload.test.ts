@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { CounterState } from '@headrace/contract'
 import { LeaseAuthority } from './lease-authority.ts'
 import { LeaseSimulation, principal, rule, type SimulatedWorker } from './lease-simulation.ts'
 
@@ -66,10 +67,10 @@ describe('the authority', () => {
     for (const worker of simulation.workers) worker.limiter.sweep()
     for (const worker of simulation.workers) worker.limiter.sweep()
     await simulation.run(simulation.now + 10)
-    const state = JSON.parse(JSON.stringify(simulation.authority.exportState()))
-    expect(state.counters).toHaveLength(1)
+    const state = JSON.parse(JSON.stringify([...simulation.authority.state()])) as CounterState[]
+    expect(state).toHaveLength(1)
     const again = new LeaseSimulation([rule('r', 'requests', { kind: 'calendar', limit: 20, period: 'day' })], 2, () => 1)
-    again.authority.importState(state)
+    for (const counter of state) again.authority.restore(counter)
     expect(await burst(again, 50)).toBe(5)
   })
 

@@ -41,6 +41,8 @@ export interface CounterPorts {
   send(attachment: Attachment, op: AuthorityOp): void
   /** A recall has begun: call back when it should have ended. */
   watch(giveUp: () => void): void
+  /** The use of a calendar window has changed. */
+  changed(): void
 }
 
 /**
@@ -96,6 +98,7 @@ export class Counter {
 
   /** Takes a worker's word in. Numbers that make no sense are cut to what does: a confused worker cannot make units. */
   hear(attachment: Attachment, news: LeaseNews): void {
+    if (this.#spec.kind === 'calendar' && (news.back > 0 || news.charge > 0)) this.#ports.changed()
     // A bucket is brought up to this moment with the units that were outside until now: they were not refilling it.
     this.#free()
     const before = attachment.outside
@@ -125,7 +128,10 @@ export class Counter {
     this.#free()
     this.#outside -= attachment.outside
     const back = this.#spec.kind === 'slots' ? attachment.held : Math.max(0, attachment.held - attachment.mark)
-    if (back > 0) this.#meter.giveBack(back, attachment.from)
+    if (back > 0) {
+      this.#meter.giveBack(back, attachment.from)
+      if (this.#spec.kind === 'calendar') this.#ports.changed()
+    }
     if (attachment.recalled) this.#answered(attachment)
     this.#queue = this.#queue.filter(waiting => waiting.attachment !== attachment)
     this.#settle()
@@ -225,6 +231,7 @@ export class Counter {
     this.#meter.take(units)
     attachment.held += units
     if (units > 0) {
+      if (this.#spec.kind === 'calendar') this.#ports.changed()
       attachment.dry = false
       attachment.starvedOf = Infinity
     }

@@ -61,6 +61,23 @@ function excess(outcomes: readonly Outcome[], limit: number, windowMs: number, b
   return worst
 }
 
+/** Units that an ideal bucket would have held at each refusal, those counted as gone that others were given at about the same time. */
+function refusedWith({ outcomes }: LeaseSimulation, limit: number, windowMs: number, burst: number, sameTime: number): number {
+  let worst = 0
+  for (const refusal of outcomes) {
+    if (refusal.admitted) continue
+    let level = burst
+    let last = -Infinity
+    for (const { at, admitted } of outcomes) {
+      if (!admitted || at > refusal.at + sameTime) continue
+      level = Math.min(burst, level + (at - last) * limit / windowMs) - 1
+      last = at
+    }
+    worst = Math.max(worst, Math.min(burst, level + Math.max(0, refusal.at - last) * limit / windowMs))
+  }
+  return worst
+}
+
 describe('leases over simulated workers', () => {
   it('admit exactly the limit of a day, wherever requests come in and however late messages are', async () => {
     await fc.assert(fc.asyncProperty(scenario, async s => {
@@ -81,6 +98,36 @@ describe('leases over simulated workers', () => {
       if (s.requests <= burst) expect(run.simulation.admitted).toBe(s.requests)
       else expect(run.simulation.admitted).toBeGreaterThanOrEqual(burst)
     }), { numRuns: 300 })
+  })
+
+  it('refuse by GCRA only what its bucket has no unit for', async () => {
+    await fc.assert(fc.asyncProperty(scenario, fc.integer({ min: 10_000, max: 60_000 }), fc.integer({ min: 1, max: 60 }), async (s, windowMs, burst) => {
+      const run = simulate(rate(s.limit, windowMs, burst), s)
+      await run.simulation.run(load(run, { ...s, spread: s.spread * 20 }))
+      // What is known late: use (10 ms), and the messages of a recall.
+      const late = 6 * s.delay + 20
+      expect(refusedWith(run.simulation, s.limit, windowMs, burst, late)).toBeLessThan(1 + late * s.limit / windowMs)
+    }), { numRuns: 300 })
+  })
+
+  it('leave nothing behind of a request that one limit admitted and another refused', async () => {
+    await fc.assert(fc.asyncProperty(scenario, fc.integer({ min: 1, max: 5 }), async (s, atOnce) => {
+      const random = seeded(s.seed)
+      const simulation = new LeaseSimulation([rule('d', 'requests', perDay(s.limit)), rule('c', 'concurrency', slots(atOnce))], s.workers, () => Math.floor(random() * (s.delay + 1)))
+      const end = load({ simulation, random }, s, 20)
+      for (let at = simulation.now; at < end; at += 5) {
+        await simulation.run(at)
+        expect(simulation.running()).toBeLessThanOrEqual(atOnce)
+      }
+      expect(simulation.admitted).toBeLessThanOrEqual(s.limit)
+      // One after the other, until the day is used up: every unit is found.
+      for (let count = 0; count < s.limit + 1; count++) {
+        simulation.request(simulation.workers[count % s.workers] as LeaseSimulation['workers'][0])
+        await simulation.run(simulation.now + 200)
+      }
+      expect(simulation.admitted).toBe(s.limit)
+      expect(simulation.running()).toBe(0)
+    }), { numRuns: 150 })
   })
 
   it('never run more at the same time than there are slots, through crashes too, and lose no slot', async () => {

@@ -1,4 +1,4 @@
-import type { AuthorityState, CounterSpec, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
+import type { CounterSpec, CounterState, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
 import { Counter, type Attachment, type AuthorityOp, type CounterPorts } from './counter.ts'
 import { CalendarMeter, type Moment } from './meter.ts'
 
@@ -31,6 +31,7 @@ export class LeaseAuthority {
   readonly #outbox = new Map<number, AuthorityOp[]>()
   readonly #ports: CounterPorts
   #moment: Moment
+  #changes = 0
   #sweepFrom: IterableIterator<Counter> | null = null
 
   constructor(options: AuthorityOptions) {
@@ -40,6 +41,7 @@ export class LeaseAuthority {
       moment: () => this.#moment,
       send: (attachment, op) => this.#post(attachment.worker, op),
       watch: giveUp => options.after(RECALL_MS, () => this.#turn(giveUp)),
+      changed: () => { this.#changes++ },
     }
   }
 
@@ -80,21 +82,24 @@ export class LeaseAuthority {
     }
   }
 
-  /** The use of calendar windows. Units out on lease count as used: after a crash of everything nobody can say. */
-  exportState(): AuthorityState {
-    const counters: AuthorityState['counters'][number][] = []
-    for (const { key, group, spec, meter } of this.#counters.values()) {
-      if (meter instanceof CalendarMeter && meter.used().length > 0) counters.push([key, group, spec, meter.used()])
-    }
-    return { counters }
+  /** Changes with everything that `state` would tell. */
+  get changes(): number {
+    return this.#changes
   }
 
-  /** Before the first worker is heard. */
-  importState(state: AuthorityState): void {
-    for (const [key, group, spec, used] of state.counters) {
-      const { meter } = this.#counter(key, group, spec, 0)
-      if (meter instanceof CalendarMeter) meter.restore(used)
+  /** The use of calendar windows, read while the iteration goes on. Units out on lease count as used: after a crash of everything nobody can say. */
+  *state(): IterableIterator<CounterState> {
+    for (const { key, group, spec, meter } of this.#counters.values()) {
+      if (!(meter instanceof CalendarMeter)) continue
+      const used = meter.used()
+      if (used.length > 0) yield { key, group, spec, used }
     }
+  }
+
+  /** What an earlier authority told. Before the first worker is heard. */
+  restore({ key, group, spec, used }: CounterState): void {
+    const { meter } = this.#counter(key, group, spec, 0)
+    if (meter instanceof CalendarMeter) meter.restore(used)
   }
 
   #turn(work: () => void): void {

@@ -1,33 +1,38 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import type { LimitRule, LimitsToAuthority } from '@headrace/contract'
-import { LeaseAuthority } from './lease-authority.ts'
+import type { LimitRule } from '@headrace/contract'
+import { AuthorityHost } from './authority-host.ts'
 import { rule } from './lease-simulation.ts'
 import type { FromChild, ToChild } from './limits-child.ts'
 
 type Done = FromChild & { type: 'done' }
 
-/** Real processes on real IPC channels, wired as the supervisor wires its workers. */
+/** Real processes on real IPC channels, hosted as in the supervisor. */
 class Machine {
   readonly children: ChildProcess[] = []
-  readonly authority = new LeaseAuthority({
-    now: () => performance.now(), wall: Date.now,
-    after: (ms, task) => { setTimeout(task, ms).unref() },
-    send: (worker, message) => { if (this.children[worker]?.connected === true) this.children[worker].send(message, () => {}) },
-  })
+  readonly problems: string[] = []
+  readonly host: AuthorityHost
+
+  constructor(stateFile: string | null = null) {
+    this.host = new AuthorityHost({ stateFile, onProblem: problem => this.problems.push(problem) })
+  }
 
   async start(rules: readonly LimitRule[]): Promise<ChildProcess> {
-    const child = fork(new URL('./limits-child.ts', import.meta.url))
-    const worker = this.children.push(child) - 1
-    child.on('message', message => { if ((message as { type: string }).type === 'limits') this.authority.receive(worker, message as LimitsToAuthority) })
-    child.on('disconnect', () => this.authority.workerGone(worker))
+    const child = this.host.attach(fork(new URL('./limits-child.ts', import.meta.url)))
+    this.children.push(child)
     tell(child, { type: 'begin', rules })
     await heard(child, 'ready')
     return child
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    const gone = this.children.filter(child => child.connected).map(child => new Promise(resolve => child.once('disconnect', resolve)))
     for (const child of this.children) child.kill('SIGKILL')
+    await Promise.all(gone)
+    await this.host.stop()
   }
 }
 
@@ -81,4 +86,28 @@ it('a killed process gives back the slots of its requests and the units it did n
   const [after] = await run([other], 40, 50)
   expect(after?.admitted).toBe(40)
   expect(after?.peak).toBe(40)
+}, 30_000)
+
+it('what was used of a month outlives a restart; a file that makes no sense is told and does no harm', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-limits-'))
+  const file = join(directory, 'limits.state')
+  const rules = [rule('r', 'requests', { kind: 'calendar', limit: 100, period: 'month' })]
+  try {
+    machine = new Machine(file)
+    expect((await run([await machine.start(rules)], 70))[0]?.admitted).toBe(70)
+    await machine.stop()
+    machine = new Machine(file)
+    const again = (await run([await machine.start(rules)], 100))[0]?.admitted ?? 0
+    // What the killed worker had announced and not used counts as used.
+    expect(again).toBeLessThanOrEqual(30)
+    expect(again).toBeGreaterThan(15)
+    await machine.stop()
+    writeFileSync(file, 'nonsense')
+    machine = new Machine(file)
+    expect(machine.problems).toHaveLength(1)
+    expect((await run([await machine.start(rules)], 10))[0]?.admitted).toBe(10)
+  } finally {
+    await machine.stop()
+    rmSync(directory, { recursive: true })
+  }
 }, 30_000)
