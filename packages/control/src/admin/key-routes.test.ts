@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ADMIN, AppHarness, FOREIGN } from './app-harness.ts'
+import { ADMIN, AppHarness, fileText, FOREIGN } from './app-harness.ts'
 
 let admin: AppHarness
 beforeEach(async () => { admin = await AppHarness.start() })
@@ -63,4 +63,17 @@ test('a key that a worker does not take is not made', async () => {
   const answer = await admin.ask('POST', '/admin/v1/keys', ADMIN, { name: 'late' })
   expect([answer.statusCode, await admin.keys.all()]).toEqual([500, []])
   expect(admin.keeper.current.keys.some(key => key.name === 'late')).toBe(false)
+})
+
+test('the last admin key stays, even if two are removed at the same moment; and of two with one name one is made', async () => {
+  admin.write(fileText({ keys: [] }))
+  const made = await Promise.all(['a', 'b'].map(name => admin.ask('POST', '/admin/v1/keys', ADMIN, { name, scopes: ['admin'] })))
+  const [first, second] = made.map(answer => answer.json())
+  expect((await admin.ask('POST', '/admin/v1/reload')).statusCode).toBe(200)
+  const removed = await Promise.all([first, second].map(one => admin.ask('DELETE', `/admin/v1/keys/${one.key.keyId}`, one.token)))
+  expect(removed.map(answer => answer.statusCode).sort()).toEqual([200, 409])
+  expect(removed.find(answer => answer.statusCode === 409)?.json().error.code).toBe('last_admin_key')
+  const left = removed[0]?.statusCode === 200 ? second.token : first.token
+  const named = await Promise.all([1, 2].map(() => admin.ask('POST', '/admin/v1/keys', left, { name: 'twin' })))
+  expect(named.map(answer => answer.statusCode).sort()).toEqual([201, 409])
 })

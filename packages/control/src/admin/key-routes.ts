@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { generateKey } from '@headrace/stores'
 import type { KeyRecord } from '@headrace/contract'
 import { isFileKey } from '../config/config-keeper.ts'
+import { oneAtATime } from '../one-at-a-time.ts'
 import { changeError } from './change-answer.ts'
 import { errorAnswer, errorSchema } from './error-answer.ts'
 import { keyView, keyViewSchema, scopeSchema } from './key-view.ts'
@@ -21,6 +22,8 @@ const newKeySchema = z.strictObject({
 /** Keys of the asking key's tenant (invariant 8). Those in the file can be seen here and are changed there. */
 export function keyRoutes(app: TypedApp, services: AdminServices): void {
   const { keeper, keys } = services
+  // What is checked - a name is free, another admin key is there - still holds when it is done.
+  const inTurn = oneAtATime()
   const ofTenant = (tenant: string): readonly KeyRecord[] => keeper.current.keys.filter(key => key.tenant === tenant)
 
   app.get('/admin/v1/keys', {
@@ -33,7 +36,7 @@ export function keyRoutes(app: TypedApp, services: AdminServices): void {
       summary: 'Makes a key in your tenant. Its token is in this answer and nowhere else', body: newKeySchema,
       response: { 201: z.object({ key: keyViewSchema, token: z.string() }), 409: errorSchema, 422: errorSchema, 500: errorSchema, 504: errorSchema },
     },
-  }, async (request, reply) => {
+  }, (request, reply) => inTurn(async () => {
     const { tenant } = adminOf(request)
     if (ofTenant(tenant).some(key => key.name === request.body.name)) return reply.code(409).send(errorAnswer('name_taken', 'There is a key of this name: names are unique.', 'invalid_request_error', 'name'))
     if (keeper.current.keys.length >= MAX_KEYS) return reply.code(409).send(errorAnswer('too_many_keys', `There are ${MAX_KEYS} keys: remove some first.`))
@@ -47,7 +50,7 @@ export function keyRoutes(app: TypedApp, services: AdminServices): void {
     await keeper.applyKeys()
     const { status, answer } = changeError(change)
     return reply.code(status).send(answer)
-  })
+  }))
 
   app.delete('/admin/v1/keys/:keyId', {
     config: { access: 'tenant' },
@@ -55,7 +58,7 @@ export function keyRoutes(app: TypedApp, services: AdminServices): void {
       summary: 'Removes a key; when this has answered no worker takes it any more', params: z.object({ keyId: z.string().min(1).max(100) }),
       response: { 200: z.object({ removed: z.string() }), 404: errorSchema, 409: errorSchema, 422: errorSchema, 500: errorSchema, 504: errorSchema },
     },
-  }, async (request, reply) => {
+  }, (request, reply) => inTurn(async () => {
     const { tenant } = adminOf(request)
     const key = ofTenant(tenant).find(one => one.keyId === request.params.keyId)
     if (key === undefined) return reply.code(404).send(errorAnswer('not_found', 'There is no such key.'))
@@ -66,7 +69,7 @@ export function keyRoutes(app: TypedApp, services: AdminServices): void {
     if (change.kind === 'in-force') return { removed: key.keyId }
     const { status, answer } = changeError(change)
     return reply.code(status).send(answer)
-  })
+  }))
 }
 
 function isLastAdmin(key: KeyRecord, keys: readonly KeyRecord[]): boolean {

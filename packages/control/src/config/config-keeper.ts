@@ -1,6 +1,7 @@
 import { failure, success, type KeyRecord, type KeyStore, type ResolvedConfig, type Result } from '@headrace/contract'
 import type { ConfigError } from '@headrace/contract/config'
 import type { Fleet } from '../fleet/fleet.ts'
+import { oneAtATime } from '../one-at-a-time.ts'
 import { compileConfig, readConfigText, type ConfigSource, type InvalidConfig } from './compile-config.ts'
 import { generateFirstKeys, needsFirstKeys, type FirstKeys } from './first-keys.ts'
 
@@ -44,7 +45,7 @@ export class ConfigKeeper {
   /** As it was last looked at, good or bad; undefined = never, or it could not be read. */
   #text: string | null | undefined
   #sandboxUrl: string | null = null
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #inTurn = oneAtATime()
   problem: ConfigProblem | null = null
   warnings: readonly string[] = []
 
@@ -157,12 +158,6 @@ export class ConfigKeeper {
     const warning = 'another `server.host` or `server.port` needs a restart: Headrace goes on listening where it does'
     this.warnings = [...this.warnings, warning]
     this.#options.onWarning(warning)
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => undefined)
-    return done
   }
 }
 
