@@ -83,6 +83,11 @@ test('reloads at the same time come one after the other', async () => {
   expect(answers.map(answer => answer.json().version).sort((a, b) => a - b)).toEqual(Array.from({ length: 8 }, (_, index) => version + 1 + index))
 })
 
+test('workers that are older than control get higher numbers than they have', async () => {
+  admin.fleet.hear(1, { type: 'accepted', version: 5_000 })
+  expect((await admin.ask('POST', '/admin/v1/reload')).json()).toMatchObject({ version: 5_001, workers: 1 })
+})
+
 test('a file that is gone is an error, and the good one stays', async () => {
   const { rmSync } = await import('node:fs')
   rmSync(admin.path)

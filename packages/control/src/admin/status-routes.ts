@@ -4,7 +4,7 @@ import type { TypedApp } from './typed-app.ts'
 
 const problem = z.object({ at: z.number().describe('Unix ms.'), text: z.string() })
 const statusSchema = z.object({
-  version: z.number().describe('Of the configuration in force; counts up from 1 with each start of the control process.'),
+  version: z.number().describe('Of the configuration in force; counts up with every change.'),
   configProblem: problem.nullable().describe('Why the last change of the configuration is not in force; null = it is.'),
   configWarnings: z.array(z.string()),
   workers: z.array(z.object({ worker: z.number(), version: z.number(), host: z.string(), port: z.number() })),

@@ -100,7 +100,7 @@ export class ConfigKeeper {
   applyKeys(): Promise<Change> {
     return this.#inTurn(async () => {
       const stored = await this.#options.keys.all()
-      return this.#rollOut({ ...this.current, version: ++this.#version, keys: [...this.current.keys.filter(isFileKey), ...stored] })
+      return this.#rollOut({ ...this.current, version: this.#nextVersion(), keys: [...this.current.keys.filter(isFileKey), ...stored] })
     })
   }
 
@@ -114,12 +114,11 @@ export class ConfigKeeper {
   #compile(text: Result<string | null, InvalidConfig>, stored: readonly KeyRecord[]): Result<ResolvedConfig, InvalidConfig> {
     this.#text = text.ok ? text.value : undefined
     if (!text.ok) return text
-    const loaded = compileConfig(this.#options.source, text.value, { version: this.#version + 1, keys: stored, sandboxUrl: this.#sandboxUrl })
+    const loaded = compileConfig(this.#options.source, text.value, { version: 0, keys: stored, sandboxUrl: this.#sandboxUrl })
     if (!loaded.ok) return failure(loaded.error)
-    this.#version++
     this.warnings = loaded.value.warnings
     for (const warning of loaded.value.warnings) this.#options.onWarning(warning)
-    return success(loaded.value.config)
+    return success({ ...loaded.value.config, version: this.#nextVersion() })
   }
 
   async #rollOut(config: ResolvedConfig): Promise<Change> {
@@ -135,7 +134,7 @@ export class ConfigKeeper {
       return { kind: 'late', version: config.version, missing: rollout.missing }
     }
     // Workers that took it already go back too: all of them serve the same.
-    const restored = { ...before, version: ++this.#version }
+    const restored = { ...before, version: this.#nextVersion() }
     this.#publish(restored)
     this.#fail(`The configuration was not changed: worker ${rollout.worker} refused it (${rollout.reason}).`)
     return { kind: 'refused', version: restored.version, worker: rollout.worker, reason: rollout.reason }
@@ -145,6 +144,12 @@ export class ConfigKeeper {
     this.#current = config
     this.#options.send(config)
     for (const listener of this.#listeners) listener(config)
+  }
+
+  /** Above every number that workers have: they may be older than this process, and have had their configuration from the one before. */
+  #nextVersion(): number {
+    this.#version = Math.max(this.#version, ...this.#options.fleet.workers().map(worker => worker.version)) + 1
+    return this.#version
   }
 
   #fail(text: string): void {
