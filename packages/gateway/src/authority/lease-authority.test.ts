@@ -174,6 +174,20 @@ describe('leases over simulated workers', () => {
     }), { numRuns: 200 })
   })
 
+  it('hand a slot that comes free to whoever was refused elsewhere, at once', async () => {
+    const simulation = new LeaseSimulation([rule('c', 'concurrency', slots(1))], 2, () => 1)
+    const [holder, other] = simulation.workers as [LeaseSimulation['workers'][0], LeaseSimulation['workers'][0]]
+    simulation.request(holder, 50)
+    await simulation.run(simulation.now + 10)
+    simulation.request(other, 50)
+    await simulation.run(simulation.now + 20)
+    expect(simulation.outcomes.map(({ admitted }) => admitted)).toEqual([true, false])
+    await simulation.run(simulation.now + 25)
+    simulation.request(other, 50)
+    await simulation.run(simulation.now + 10)
+    expect(simulation.outcomes.map(({ admitted }) => admitted)).toEqual([true, false, true])
+  })
+
   it('gives a worker that hangs no say: others are refused within the recall time, and get its units when it ends', async () => {
     const simulation = new LeaseSimulation([rule('r', 'requests', perDay(40))], 2, () => 1)
     const [hung, other] = simulation.workers as [LeaseSimulation['workers'][0], LeaseSimulation['workers'][0]]
