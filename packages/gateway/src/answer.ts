@@ -1,4 +1,4 @@
-import { gatewayError, type ClientSink, type Exchange, type GatewayError, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
+import { gatewayError, UNKNOWN_USAGE, type ClientSink, type Exchange, type GatewayError, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
 
 /** Bytes of a provider's refusal that are read to classify it and to hand it on. */
 const REFUSAL_LIMIT = 65_536
@@ -17,6 +17,7 @@ export class Answer {
   readonly #dialect: RelayDialect
   readonly #sink: ClientSink
   readonly #head: ResponseHead
+  readonly #contentType: string
   readonly #tap: StreamTap | null
   readonly #refused: boolean
   /** Latin1: the held answer, the refusal's body, or the tail of a long answer. */
@@ -28,6 +29,7 @@ export class Answer {
     this.#dialect = dialect
     this.#sink = sink
     this.#head = head
+    this.#contentType = head.header('content-type') ?? 'application/json'
     this.#refused = status < 200 || status > 299
     this.#tap = !this.#refused && dialect.isStreamHead(head) ? dialect.createStreamTap(withholdUsage) : null
   }
@@ -64,16 +66,19 @@ export class Answer {
       this.#sink.end()
       return null
     }
-    const error = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
-    if (error !== null) return error
-    this.#readUsage()
+    if (!this.#refused) this.#readUsage()
+    // An answer with usage at its end is an answer; only one without is looked at for an error under a good status.
+    if (this.#refused || this.#x.usage === UNKNOWN_USAGE) {
+      const error = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
+      if (error !== null) return error
+    }
     this.#respond(200)
     return null
   }
 
   /** Hands a provider's own refusal of the request on, untouched. False = it is not fit to be handed on. */
   handOnRefusal(): boolean {
-    if (!this.#refused || this.#held.length >= REFUSAL_LIMIT || !this.#contentType().includes('json')) return false
+    if (!this.#refused || this.#held.length >= REFUSAL_LIMIT || !this.#contentType.includes('json')) return false
     this.#respond(this.#x.upstreamStatus)
     return true
   }
@@ -131,11 +136,7 @@ export class Answer {
   }
 
   #headers(): string {
-    return `content-type: ${this.#contentType()}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.target?.answerHeaders ?? ''}`
-  }
-
-  #contentType(): string {
-    return this.#head.header('content-type') ?? 'application/json'
+    return `content-type: ${this.#contentType}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.target?.answerHeaders ?? ''}`
   }
 
   #readUsage(): void {
