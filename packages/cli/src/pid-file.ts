@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, success, type Result } from '@headrace/contract'
 
@@ -16,16 +16,23 @@ export interface RunningInstance {
 }
 
 const pathOf = (data: string): string => join(data, 'headrace.pid.json')
+/** Of one process alone: two that start at the same moment do not write each other's. */
+const draftOf = (data: string): string => `${pathOf(data)}.${process.pid}`
 
 /** Takes the directory for this process, or says who has it. A file left by a dead process is replaced. */
 export function claimDataDirectory(data: string): Result<void, string> {
   const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0, tls: false }
+  const draft = draftOf(data)
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      writeFileSync(pathOf(data), JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
+      // Written whole, then given its name, which fails if another has it: nobody ever reads half a file.
+      writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
+      linkSync(draft, pathOf(data))
       return success(undefined)
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) return failure(`${pathOf(data)} cannot be written: ${String(error)}`)
+    } finally {
+      rmSync(draft, { force: true })
     }
     const holder = readInstance(data)
     if (holder !== null) return failure(`${data} is in use by a running Headrace (process ${holder.supervisor}). Stop it, or choose another directory with --data.`)
@@ -38,8 +45,8 @@ export function claimDataDirectory(data: string): Result<void, string> {
 export function describeInstance(data: string, facts: Omit<RunningInstance, 'supervisor' | 'startedAt'>): void {
   const instance: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), ...facts }
   // In one step: whoever reads finds the old text or the new one.
-  writeFileSync(`${pathOf(data)}.new`, JSON.stringify(instance), { mode: 0o600 })
-  renameSync(`${pathOf(data)}.new`, pathOf(data))
+  writeFileSync(draftOf(data), JSON.stringify(instance), { mode: 0o600 })
+  renameSync(draftOf(data), pathOf(data))
 }
 
 /** Gives the directory back; does nothing when it is not ours. */
