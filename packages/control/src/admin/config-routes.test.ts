@@ -20,6 +20,12 @@ test('the configuration is shown without a single secret', async () => {
   })
 })
 
+test('limits are shown as they are', async () => {
+  admin.write(fileText({ limits: [{ name: 'all', per: 'key', match: { model: 'gpt-*' }, requests: '100/minute', concurrency: 5 }] }))
+  expect((await admin.ask('POST', '/admin/v1/reload')).statusCode).toBe(200)
+  expect((await admin.ask('GET', '/admin/v1/config')).json().limits).toEqual(JSON.parse(JSON.stringify(admin.keeper.current.limits)))
+})
+
 test('a proxy is shown without its password', async () => {
   admin.write(fileText({ providers: { up: { base_url: 'http://127.0.0.1:9/v1', credentials: [], proxy: `http://me:${CANARY}@proxy.test:3128` } } }))
   const reloaded = await admin.ask('POST', '/admin/v1/reload')

@@ -4,14 +4,12 @@ import type { CallLog } from './services.ts'
 
 /** An empty line after this long without rows, ms: whoever is gone is noticed. */
 const HEARTBEAT_MS = 15_000
-/** Rows read at once while following; the next ones are read when these have been taken. */
-const PAGE = 200
 
 /**
- * The log as NDJSON: the newest rows that match (or those after `query.after`), oldest first, then each new one as it is stored. Rows are read from the
+ * The log as NDJSON: the newest rows that match (or those after `query.after`), oldest first, then each new one as it is stored. `page` rows at a time are read from the
  * database when the reader is ready for them, so a slow one costs no memory. A row that is `unknown` and later settles is not told again.
  */
-export async function* followCalls(calls: CallLog, query: LogQuery, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+export async function* followCalls(calls: CallLog, query: LogQuery, page: number, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
   let wake = (): void => {}
   let fresh = true
   const unsubscribe = calls.onRow(() => {
@@ -31,10 +29,10 @@ export async function* followCalls(calls: CallLog, query: LogQuery, signal: Abor
     yield '\n'
     while (!signal.aborted) {
       fresh = false
-      const rows = readCalls(calls.database, { ...query, after: cursor, limit: PAGE })
+      const rows = readCalls(calls.database, { ...query, after: cursor, limit: page })
       cursor = rows.at(-1)?.cursor ?? cursor
       if (rows.length > 0) yield lines(rows)
-      if (rows.length === PAGE || fresh || signal.aborted) continue
+      if (rows.length === page || fresh || signal.aborted) continue
       const { promise, resolve } = Promise.withResolvers<boolean>()
       wake = () => resolve(true)
       const heartbeat = setTimeout(() => resolve(false), HEARTBEAT_MS)

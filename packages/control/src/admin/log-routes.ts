@@ -4,20 +4,22 @@ import type { LogQuery } from '@headrace/contract'
 import { errorAnswer, errorSchema } from './error-answer.ts'
 import { followCalls } from './follow-calls.ts'
 import { logAnswerSchema, logQuerySchema } from './log-schemas.ts'
-import { readCalls } from './read-calls.ts'
+import { boundedLimit, readCalls } from './read-calls.ts'
 import type { AdminServices } from './services.ts'
 import { adminOf, type TypedApp } from './typed-app.ts'
 
 /** Followers at the same time; each reads the database for itself. */
 const MAX_FOLLOWERS = 32
+/** Rows read at once while following; the next ones are read when these have been taken. */
+const PAGE = 200
 
-export function logRoutes(app: TypedApp, { calls }: AdminServices, stopping: AbortSignal): void {
+export function logRoutes(app: TypedApp, { calls, keeper }: AdminServices, stopping: AbortSignal): void {
   let followers = 0
   app.get('/admin/v1/logs', {
     config: { access: 'tenant' },
     schema: { summary: 'The call log: one row per call to a provider, and per refused request', querystring: logQuerySchema, response: { 200: logAnswerSchema, '4xx': errorSchema } },
   }, async (request, reply) => {
-    const query = logQuery(request.query, adminOf(request).tenant)
+    const query = { ...logQuery(request.query, adminOf(request).tenant), limit: boundedLimit(request.query.limit, keeper.current.policy) }
     if (request.query.follow !== 'true') return { rows: [...readCalls(calls.database, query)] }
     if (followers >= MAX_FOLLOWERS) return reply.code(429).send(errorAnswer('rate_limit_exceeded', `${MAX_FOLLOWERS} followers are connected already: end one of them.`, 'rate_limit_error'))
     followers++
@@ -26,7 +28,7 @@ export function logRoutes(app: TypedApp, { calls }: AdminServices, stopping: Abo
       followers--
       left.abort()
     })
-    const rows = Readable.from(followCalls(calls, query, AbortSignal.any([left.signal, stopping])), { objectMode: false, highWaterMark: 1 })
+    const rows = Readable.from(followCalls(calls, query, boundedLimit(PAGE, keeper.current.policy), AbortSignal.any([left.signal, stopping])), { objectMode: false, highWaterMark: 1 })
     return reply.header('x-accel-buffering', 'no').type('application/x-ndjson').send(rows as never) // the declared answer is the JSON one
   })
 }

@@ -12,7 +12,7 @@ export const logQuerySchema = z.strictObject({
   until: z.coerce.number().int().min(0).optional().describe('Unix milliseconds, exclusive.'),
   model: filter, provider: filter, key_id: filter, outcome: outcome.optional(), error_kind: filter, request_id: filter,
   after: z.coerce.number().int().min(0).optional().describe('Rows with a greater cursor only, oldest first. Without it: newest first.'),
-  limit: z.coerce.number().int().min(1).max(1000).optional().describe('Default 100.'),
+  limit: z.coerce.number().int().min(1).max(1000).optional().describe('Default 100. Fewer rows may come where `log.body_limit` is large; go on with `after`.'),
   follow: z.enum(['true', 'false']).optional().describe('`true`: one row per line (NDJSON), oldest first, then each new one as it is stored, until you hang up. Empty lines keep the connection alive.'),
 })
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ProviderConfig, ResolvedConfig } from '@headrace/contract'
+import type { LimitRule, ProviderConfig, ResolvedConfig } from '@headrace/contract'
 import { keyView, keyViewSchema } from './key-view.ts'
 
 /** Stands where a secret is. */
@@ -18,18 +18,23 @@ export const maskedConfigSchema = z.object({
   })),
   models: z.array(z.object({ name: z.string(), targets: z.array(z.object({ provider: z.string(), model: z.string() })) })),
   keys: z.array(keyViewSchema),
+  limits: z.array(z.object({
+    name: z.string(), per: z.array(z.string()), match: z.record(z.string(), z.array(z.string())),
+    amounts: z.array(z.object({ resource: z.string(), spec: z.record(z.string(), z.union([z.string(), z.number()])) })),
+  })),
   policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 })
 export type MaskedConfig = z.infer<typeof maskedConfigSchema>
 
 /** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
-export function maskedConfig({ version, server, providers, models, keys, policy }: ResolvedConfig): MaskedConfig {
+export function maskedConfig({ version, server, providers, models, keys, limits, policy }: ResolvedConfig): MaskedConfig {
   return {
     version,
     server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
     providers: providers.map(maskedProvider),
     models: models.map(({ name, targets }) => ({ name, targets: targets.map(({ provider, model }) => ({ provider, model })) })),
     keys: keys.map(keyView),
+    limits: (limits ?? []).map(maskedLimit),
     policy: { ...policy },
   }
 }
@@ -39,6 +44,11 @@ function maskedProvider({ id, dialect, baseUrl, credentials, headers, timeouts, 
     id, dialect, baseUrl, credentials: credentials.map(credential => ({ id: credential.id, header: credential.header, value: MASK })),
     headers: Object.fromEntries(Object.keys(headers).map(name => [name, MASK])), timeouts: { ...timeouts }, proxy: proxy === null ? null : withoutPassword(proxy), usageOption, models: [...models],
   }
+}
+
+function maskedLimit({ name, per, match, amounts }: LimitRule): MaskedConfig['limits'][number] {
+  const values = Object.entries(match).map(([scope, names]): [string, string[]] => [scope, [...names]])
+  return { name, per: [...per], match: Object.fromEntries(values), amounts: amounts.map(({ resource, spec }) => ({ resource, spec: { ...spec } })) }
 }
 
 function withoutPassword(proxy: string): string {
