@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -234,6 +234,21 @@ describe('the log collector', () => {
 })
 
 describe('the log writer', () => {
+  it('leaves a file that names no owner alone while its writer may be about to, and then deletes it', async () => {
+    const empty = join(directory, 'w1-00000001.seg')
+    writeFileSync(empty, '')
+    const recover = async (): Promise<void> => {
+      const writer = startLogWriter({ directory, database: join(directory, 'calls.db') })
+      await writer.recovered()
+      await writer.stop()
+    }
+    await recover()
+    expect(segments()).toEqual(['w1-00000001.seg'])
+    utimesSync(empty, 0, 0)
+    await recover()
+    expect(segments()).toEqual([])
+  })
+
   it('after kill -9 of the worker has exactly one row for every call that went out', async () => {
     const database = join(directory, 'calls.db')
     const journalDirectory = join(directory, 'segments')
@@ -247,6 +262,8 @@ describe('the log writer', () => {
       child.kill('SIGKILL')
       await once(child, 'exit')
     }
+    // A kill between a file's opening and its first batch leaves one that names no owner, which the writer waits for (10 s).
+    for (const name of readdirSync(journalDirectory)) utimesSync(join(journalDirectory, name), 0, 0)
     const writer = startLogWriter({ directory: journalDirectory, database, onProblem: problem => problems.push(problem) })
     await writer.recovered()
     await writer.stop()
@@ -288,7 +305,7 @@ describe('the log writer', () => {
     await two
     await writer.stop()
     expect(records.map(record => `${record.callId} ${record.outcome}`).sort()).toEqual(['a.1 settled', 'lost.1 unknown'])
-  })
+  }, 20_000)
 })
 
 it('a writer killed at random moments and started again stores every call exactly once', async () => {

@@ -10,7 +10,7 @@ const HELP: Readonly<Record<string, string>> = Object.freeze({
   headrace_tokens_total: 'Tokens as counted by providers; input includes cached, output includes reasoning (gen_ai.client.token.usage).',
   headrace_time_to_first_token_seconds: 'From the request\'s arrival to the first byte to the client, streams only (gen_ai.server.time_to_first_token).',
   headrace_inter_token_seconds: 'Mean time per output token after the first, per stream (gen_ai.server.time_per_output_token).',
-  headrace_overhead_seconds: 'Time spent in the gateway: before sending, and between the first byte in and the first byte out; requests with one attempt.',
+  headrace_overhead_seconds: 'Time spent in the gateway: before sending, and for streams between the first byte in and the first byte out. Left out: what JSON answers take after the provider\'s last byte; requests with more than one attempt.',
   headrace_request_seconds: 'From arrival to the end of the answer (gen_ai.client.operation.duration).',
   headrace_in_flight: 'Requests begun and not ended.',
   headrace_build_info: 'Always 1.',
