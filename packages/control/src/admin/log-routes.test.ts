@@ -7,7 +7,10 @@ import { sampleRecord } from '@headrace/stores/suites'
 import { ADMIN, AppHarness, FOREIGN } from './app-harness.ts'
 
 let admin: AppHarness
-beforeEach(async () => { admin = await AppHarness.start() })
+beforeEach(async () => {
+  admin = await AppHarness.start()
+  await admin.app.listen({ path: join(admin.directory, 'socket') })
+})
 afterEach(() => admin.stop())
 
 const call = (callId: string, fields: Partial<CallRecord> = {}): CallRecord => sampleRecord({ callId, ...fields })
@@ -52,10 +55,9 @@ class Follower {
     this.lines = follow(answer)
   }
 
-  static async to(path: string): Promise<Follower> {
+  static async to(path: string, key = ADMIN): Promise<Follower> {
     const socket = join(admin.directory, 'socket')
-    if (!admin.app.server.listening) await admin.app.listen({ path: socket })
-    const sent = request({ socketPath: socket, path, headers: { authorization: `Bearer ${ADMIN}` }, agent: false }).end()
+    const sent = request({ socketPath: socket, path, headers: { authorization: `Bearer ${key}` }, agent: false }).end()
     const [answer] = await once(sent, 'response') as [IncomingMessage]
     return new Follower(answer)
   }
@@ -109,4 +111,27 @@ test('a follower that leaves is forgotten, and one that stays is ended when cont
   admin.stopping.abort()
   expect(await stays.next()).toBe('the end')
   expect(admin.followers.size).toBe(0)
+})
+
+test('a follower whose key is removed or expires is ended, the others are not', async () => {
+  admin.store(call('a.1'))
+  const make = async (name: string, expiresAt: number | null) => (await admin.ask('POST', '/admin/v1/keys', ADMIN, { name, scopes: ['admin'], expiresAt })).json() as { token: string, key: { keyId: string } }
+  const revoked = await make('revoked', null)
+  const brief = await make('brief', Date.now() + 2_000)
+  const followers = await Promise.all([ADMIN, revoked.token, brief.token].map(key => Follower.to('/admin/v1/logs?follow=true', key)))
+  expect(await Promise.all(followers.map(one => one.next()))).toEqual(['a.1', 'a.1', 'a.1'])
+  expect((await admin.ask('DELETE', `/admin/v1/keys/${revoked.key.keyId}`)).statusCode).toBe(200)
+  expect(await followers[1]?.next()).toBe('the end')
+  expect(await followers[2]?.next()).toBe('the end')
+  admin.store(call('b.1'))
+  expect(await followers[0]?.next()).toBe('b.1')
+  followers[0]?.answer.destroy()
+})
+
+test('there is an end to how many may follow', async () => {
+  admin.store(call('a.1'))
+  const followers = await Promise.all(Array.from({ length: 32 }, () => Follower.to('/admin/v1/logs?follow=true')))
+  const refused = await admin.ask('GET', '/admin/v1/logs?follow=true')
+  expect([refused.statusCode, refused.json().error.code]).toEqual([429, 'rate_limit_exceeded'])
+  for (const follower of followers) follower.answer.destroy()
 })

@@ -3,32 +3,28 @@ import type { z } from 'zod'
 import type { LogQuery } from '@headrace/contract'
 import { errorAnswer, errorSchema } from './error-answer.ts'
 import { followCalls } from './follow-calls.ts'
+import { Followers, MAX_FOLLOWERS } from './followers.ts'
 import { logAnswerSchema, logQuerySchema } from './log-schemas.ts'
 import { boundedLimit, readCalls } from './read-calls.ts'
 import type { AdminServices } from './services.ts'
 import { adminOf, type TypedApp } from './typed-app.ts'
 
-/** Followers at the same time; each reads the database for itself. */
-const MAX_FOLLOWERS = 32
 /** Rows read at once while following; the next ones are read when these have been taken. */
 const PAGE = 200
 
 export function logRoutes(app: TypedApp, { calls, keeper }: AdminServices, stopping: AbortSignal): void {
-  let followers = 0
+  const followers = new Followers()
+  keeper.onChange(config => followers.keysChanged(config))
   app.get('/admin/v1/logs', {
     config: { access: 'tenant' },
     schema: { summary: 'The call log: one row per call to a provider, and per refused request', querystring: logQuerySchema, response: { 200: logAnswerSchema, '4xx': errorSchema } },
   }, async (request, reply) => {
     const query = { ...logQuery(request.query, adminOf(request).tenant), limit: boundedLimit(request.query.limit, keeper.current.policy) }
     if (request.query.follow !== 'true') return { rows: [...readCalls(calls.database, query)] }
-    if (followers >= MAX_FOLLOWERS) return reply.code(429).send(errorAnswer('rate_limit_exceeded', `${MAX_FOLLOWERS} followers are connected already: end one of them.`, 'rate_limit_error'))
-    followers++
-    const left = new AbortController()
-    reply.raw.once('close', () => {
-      followers--
-      left.abort()
-    })
-    const rows = Readable.from(followCalls(calls, query, boundedLimit(PAGE, keeper.current.policy), AbortSignal.any([left.signal, stopping])), { objectMode: false, highWaterMark: 1 })
+    const follower = followers.admit(adminOf(request))
+    if (follower === null) return reply.code(429).send(errorAnswer('rate_limit_exceeded', `${MAX_FOLLOWERS} followers are connected already: end one of them.`, 'rate_limit_error'))
+    reply.raw.once('close', follower.leave)
+    const rows = Readable.from(followCalls(calls, query, boundedLimit(PAGE, keeper.current.policy), AbortSignal.any([follower.signal, stopping])), { objectMode: false, highWaterMark: 1 })
     return reply.header('x-accel-buffering', 'no').type('application/x-ndjson').send(rows as never) // the declared answer is the JSON one
   })
 }
