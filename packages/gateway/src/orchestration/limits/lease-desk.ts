@@ -139,6 +139,19 @@ export class LeaseDesk {
     }
   }
 
+  /** Last words: gives everything back, at once. What still runs keeps running uncounted. */
+  close(): void {
+    for (const lease of this.#byId.values()) this.#close(lease)
+    this.#flush()
+  }
+
+  #close(lease: Lease): void {
+    this.#news(lease, 'close', 0, 0, true)
+    lease.closed = true
+    this.#byKey.delete(lease.key)
+    this.#byId.delete(lease.id)
+  }
+
   #rest(lease: Lease): void {
     if (lease.touched || lease.waiters.length > 0 || lease.refilling || lease.asking) {
       lease.touched = false
@@ -147,10 +160,7 @@ export class LeaseDesk {
     }
     lease.idleRounds++
     if (lease.busy === 0 && (lease.idleRounds >= CLOSE_AFTER || this.#byId.size > MAX_LEASES)) {
-      this.#news(lease, 'close', 0, 0, true)
-      lease.closed = true
-      this.#byKey.delete(lease.key)
-      this.#byId.delete(lease.id)
+      this.#close(lease)
     } else if (lease.idleRounds === 1 && (lease.balance > 0 || Number.isFinite(lease.headroom) && lease.headroom > 0)) {
       lease.low = 0
       this.#news(lease, 'report', 0, 0, true)

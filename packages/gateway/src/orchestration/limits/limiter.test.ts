@@ -146,6 +146,15 @@ describe('admission', () => {
     await admit(desk)
   })
 
+  it('gives everything back at its end, in one message, with nothing in doubt', async () => {
+    const desk = new Desk([rule('requests', 100), rule('concurrency', 5)])
+    desk.spare = 40
+    await admit(desk)
+    desk.limiter.close()
+    expect(desk.leftOf('requests')).toBe(99)
+    expect(desk.sent.slice(-2)).toMatchObject([{ op: 'close', used: 1, mark: 1 }, { op: 'close', back: 4 }])
+  })
+
   it('gives idle units back, closes what stays idle, and opens it again', async () => {
     const desk = new Desk([rule('requests', 10)])
     desk.spare = 5

@@ -64,6 +64,11 @@ export class Limiter {
     this.#desk.sweep()
   }
 
+  /** For a worker that ends: what it has of its leases goes back at once. */
+  close(): void {
+    this.#desk.close()
+  }
+
   /**
    * Admits a request, usually at once. `maxOutput` = output tokens that the client allows, < 0 = not said. The exchange's principal, model, user
    * and plan are set. Every `Admission` must come to `settle` once, also when the client has left while it was waited for.
