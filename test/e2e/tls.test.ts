@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, renameSync, rmSync, copyFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ beforeAll(async () => {
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}.test`,
       '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)], { stdio: 'ignore' })
   }
-  for (const kind of ['key', 'crt']) copyFileSync(join(folder, `one.${kind}`), join(folder, `live.${kind}`))
+  install('one')
   rig = await startRig({ tls: true, config: () => ({ server: { tls: { cert: join(folder, 'live.crt'), key: join(folder, 'live.key') } } }) })
   await until('the TLS port to answer', () => subject().catch(() => null), 8_000)
 }, 25_000)
@@ -27,6 +27,18 @@ afterAll(async () => {
   await rig?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** Puts a certificate and a key where Headrace looks for them. */
+function install(certificate: string, key = certificate): void {
+  replace('live.crt', readFileSync(join(folder, `${certificate}.crt`), 'utf8'))
+  replace('live.key', readFileSync(join(folder, `${key}.key`), 'utf8'))
+}
+
+/** In one step, as renewal tools do. */
+function replace(name: string, text: string): void {
+  writeFileSync(join(folder, 'new'), text, { mode: 0o600 })
+  renameSync(join(folder, 'new'), join(folder, name))
+}
 
 /** Common name of the certificate that is served now. */
 function subject(): Promise<string> {
@@ -67,16 +79,25 @@ describe('TLS', () => {
     await expect(fetch(`http://127.0.0.1:${rig.headrace.port}/healthz`)).rejects.toThrow()
   })
 
-  it('takes a renewed certificate without a restart, and keeps the old one while the new is broken', { timeout: 20_000 }, async () => {
+  it('takes a renewed certificate without a restart, and keeps the old one while the new is broken', { timeout: 30_000 }, async () => {
     expect(await subject()).toBe('one.test')
-    const worker = rig.headrace.pids().workers
-    for (const kind of ['key', 'crt']) {
-      copyFileSync(join(folder, `two.${kind}`), join(folder, `new.${kind}`))
-      renameSync(join(folder, `new.${kind}`), join(folder, `live.${kind}`))
-    }
+    const { workers } = rig.headrace.pids()
+    install('two')
     await until('the new certificate', async () => await subject() === 'two.test', 12_000)
-    expect(rig.headrace.pids().workers).toEqual(worker)
+    expect(rig.headrace.pids().workers).toEqual(workers)
     rig.upstream.on('renewed', answerJson(completion('still here')))
     expect((await post(chatBody('up/renewed'))).status).toBe(200)
+
+    install('one', 'two')
+    await until('the complaint about a key of another certificate', () => /live\.key does not belong to .*live\.crt/.test(rig.headrace.output()), 12_000)
+    replace('live.crt', 'cut off')
+    await until('the complaint about a file that is no certificate', () => /live\.crt holds no PEM block/.test(rig.headrace.output()), 12_000)
+    expect(await subject()).toBe('two.test')
+    expect((await post(chatBody('up/renewed'))).status).toBe(200)
+
+    install('one')
+    await until('the certificate after the broken one', async () => await subject() === 'one.test', 12_000)
+    expect(rig.headrace.pids().workers).toEqual(workers)
+    expect(rig.headrace.output()).not.toContain('PRIVATE KEY')
   })
 })

@@ -3,6 +3,8 @@ import {
   success,
   type DialectId, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
+import { readCertificate, type Certificate } from './edge/certificate.ts'
+import { CertificateWatch } from './edge/certificate-watch.ts'
 import { createEdge } from './edge/edge.ts'
 import { createJourney } from './journey.ts'
 import { createLocalAnswers } from './local-answers.ts'
@@ -43,7 +45,8 @@ const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operat
 
 /** Builds a worker from a checked configuration: the composition root, the only place that names concrete classes. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { server } = options.config
+  let { server } = options.config
+  const certificate = certificateOf(options.config)
   const upstream = createUpstream()
   const journal = createJournal(options.journal)
   const metrics = createMetrics()
@@ -72,21 +75,30 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ready: () => !draining, modelPaths: new Set(ROUTES.keys()),
   })
   const edge = createEdge({
-    limits: server.limits, tls: server.tls, corsOrigins: server.corsOrigins, routes: ROUTES,
+    limits: server.limits, tls: certificate, corsOrigins: server.corsOrigins, routes: ROUTES,
     serve, local, controlSocket: options.controlSocket, encodeError: openAiChat.encodeError,
     admit: head => {
       const principal = authenticate(head)
       return principal.ok ? null : principal.error
     },
   })
+  const certificateWatch = new CertificateWatch({
+    onRenewed: renewed => edge.reload({ limits: server.limits, tls: renewed, corsOrigins: server.corsOrigins }),
+    onProblem: problem => process.stderr.write(`headrace: ${problem} The certificate that was good before stays in use.\n`),
+  })
   const { host, port } = await edge.listen(server.host, server.port)
+  certificateWatch.follow(server.tls, certificate)
 
   return {
     host, port,
     async reload(config) {
       try {
-        await edge.reload({ limits: config.server.limits, tls: config.server.tls, corsOrigins: config.server.corsOrigins })
+        if ((config.server.tls === null) !== (server.tls === null)) throw new Error('Switching server.tls on or off takes a restart.')
+        const renewed = certificateOf(config)
         adopt(config)
+        server = config.server
+        edge.reload({ limits: server.limits, tls: renewed, corsOrigins: server.corsOrigins })
+        certificateWatch.follow(server.tls, renewed)
         return success(config.version)
       } catch (error) {
         return { ok: false, error: error instanceof Error ? error.message : String(error) }
@@ -95,11 +107,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics: () => metrics.exportState(),
     async drain(graceMs) {
       draining = true
+      certificateWatch.close()
       await edge.drain(graceMs)
       await upstream.close()
       journal.close()
     },
   }
+}
+
+/** Throws, with the file's path, when the configured certificate cannot be used. */
+function certificateOf(config: ResolvedConfig): Certificate | null {
+  return config.server.tls === null ? null : readCertificate(config.server.tls)
 }
 
 /** Ids unique over restarts and workers: 48 random bits of this boot, then a counter. */
