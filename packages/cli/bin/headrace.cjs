@@ -59,7 +59,23 @@ function runUnder(node) {
   })
 }
 
+/**
+ * npm starts commands through a shell that dies of a SIGTERM without handing it on: whoever stops `npx headrace` would leave Headrace running.
+ * So under npm the end of the process that started us counts as SIGTERM.
+ */
+function followStarter() {
+  if (process.env.npm_command === undefined || process.platform === 'win32') return
+  const starter = process.ppid
+  const watch = setInterval(function () {
+    if (process.ppid === starter) return
+    clearInterval(watch)
+    process.kill(process.pid, 'SIGTERM')
+  }, 250)
+  watch.unref()
+}
+
 function main() {
+  followStarter()
   if (isNewEnough(process.versions.node)) {
     const root = path.join(__dirname, '..')
     // Beside the program, where only who may change the program may change it; Node's own default is a directory that all users share.
@@ -74,6 +90,6 @@ function main() {
   process.exitCode = 1
 }
 
-module.exports = { runtimePackage, isNewEnough, findRuntime, programOf }
+module.exports = { runtimePackage, isNewEnough, findRuntime, programOf, followStarter }
 
 if (require.main === module) main()

@@ -1,0 +1,62 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, expect, test } from 'vitest'
+import { isAlive, REPOSITORY } from './harness/start-headrace.ts'
+import { until } from './harness/until.ts'
+
+const run = promisify(execFile)
+const folder = mkdtempSync(join(tmpdir(), 'headrace-pack-'))
+let headrace: ChildProcess | null = null
+let processes: readonly number[] = []
+afterAll(() => {
+  headrace?.kill('SIGKILL')
+  for (const pid of processes) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** The test runner's own settings must not reach npm or the package. */
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|HEADRACE_)|_API_KEY$/.test(name)))
+
+/** Packs the command, builds included, and installs it as a user would. False = the registry cannot be reached. */
+async function install(): Promise<boolean> {
+  const options = { env: environment, timeout: 120_000, maxBuffer: 2 ** 24 }
+  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { ...options, cwd: join(REPOSITORY, 'packages/cli') })
+  const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('['))) as [{ filename: string }]
+  writeFileSync(join(folder, 'package.json'), '{"private": true}')
+  try {
+    await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1', `./${filename}`], { ...options, cwd: folder })
+    return true
+  } catch (error) {
+    if (process.env.CI === undefined && /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/.test(String(error))) return false
+    throw error
+  }
+}
+
+test('the packed command, installed elsewhere, starts, answers and stops with npx', { timeout: 180_000 }, async context => {
+  if (!await install()) context.skip('npm cannot reach its registry from here; with CI set this is a failure')
+  const child = headrace = spawn('npx', ['--no', 'headrace', 'start', '--port', '0', '--data', 'data'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
+  await until('the welcome', () => {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
+    return output.includes('Stop with Ctrl-C')
+  }, 20_000)
+  const pids = JSON.parse(readFileSync(join(folder, 'data/headrace.pid.json'), 'utf8')) as { port: number, supervisor: number, workers: number[], control: number, sandbox: number }
+  processes = [pids.supervisor, ...pids.workers, pids.control, pids.sandbox]
+
+  const base = `http://127.0.0.1:${pids.port}`
+  expect((await fetch(`${base}/healthz`)).status).toBe(200)
+  const key = /API key\s+(hr_\w+)/.exec(output)?.[1] ?? ''
+  const answer = await fetch(`${base}/v1/chat/completions`, {
+    method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'sandbox/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+  })
+  expect(await answer.json()).toMatchObject({ choices: [{ message: { content: 'Hello' } }] })
+  expect(await (await fetch(base)).text()).toContain('<html')
+
+  child.kill('SIGTERM')
+  await until('every process to be gone', () => processes.every(pid => !isAlive(pid)), 10_000)
+})
