@@ -1,0 +1,170 @@
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { eventually, isAlive, processesOf, runCommand, type RunningCommand } from './run-command.ts'
+
+const running: RunningCommand[] = []
+afterEach(() => { for (const command of running.splice(0)) command.clear() })
+
+function start(args: readonly string[] = ['--port', '0'], directory?: string): RunningCommand {
+  const command = runCommand(args, directory)
+  running.push(command)
+  return command
+}
+
+const serves = async (command: RunningCommand): Promise<boolean> => (await fetch(`${command.url()}/readyz`)).status === 200
+
+async function started(args?: readonly string[], directory?: string): Promise<RunningCommand> {
+  const command = start(args, directory)
+  await eventually('the start', () => {
+    if (command.child.exitCode !== null) throw new Error(command.output())
+    return command.output().includes('Headrace listens')
+  }, 15_000)
+  return command
+}
+
+const keyOf = (command: RunningCommand, name: 'Admin' | 'API'): string => new RegExp(`${name} key +(hr_\\w+)`).exec(command.output())?.[1] ?? ''
+
+async function ask(command: RunningCommand): Promise<number> {
+  const answer = await fetch(`${command.url()}/v1/chat/completions`, {
+    method: 'POST', headers: { authorization: `Bearer ${keyOf(command, 'API')}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'sandbox/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+  })
+  await answer.text()
+  return answer.status
+}
+
+describe('a first start', () => {
+  it('prints both keys, which work; the next start prints none, and they still work', { timeout: 30_000 }, async () => {
+    const first = await started()
+    expect(await ask(first)).toBe(200)
+    expect(first.output()).toContain(`${first.url()}/#key=${keyOf(first, 'Admin')}`)
+    const key = keyOf(first, 'API')
+    first.child.kill('SIGTERM')
+    expect(await first.ended()).toBe(0)
+    const second = await started(undefined, first.directory)
+    expect(second.output()).not.toContain('hr_')
+    const models = await fetch(`${second.url()}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
+    expect(models.status).toBe(200)
+  })
+
+  it('has no escape codes in what it prints to a file', async () => {
+    expect((await started()).output()).not.toContain('\u001b')
+  })
+})
+
+describe('what dies is replaced', () => {
+  it('a worker within a second, on the same port', async () => {
+    const command = await started()
+    const [victim] = command.instance().workers
+    const port = command.instance().port
+    process.kill(victim ?? 0, 'SIGKILL')
+    const struck = performance.now()
+    await eventually('another worker', async () => command.instance().workers[0] !== victim && await serves(command))
+    expect(performance.now() - struck).toBeLessThan(1_000)
+    expect(command.instance().port).toBe(port)
+    expect(await ask(command)).toBe(200)
+  })
+
+  it('one of two workers, while the other serves', async () => {
+    const command = await started(['--port', '0', '--workers', '2'])
+    const [victim, survivor] = command.instance().workers
+    process.kill(victim ?? 0, 'SIGKILL')
+    await eventually('another worker', () => command.instance().workers.length === 2 && !command.instance().workers.includes(victim ?? 0))
+    expect(command.instance().workers).toContain(survivor)
+    for (let turn = 0; turn < 6; turn++) expect(await ask(command)).toBe(200)
+  })
+
+  it('the control process, which hears again of the workers', async () => {
+    const command = await started()
+    const { control } = command.instance()
+    process.kill(control, 'SIGKILL')
+    await eventually('the admin API', async () => command.instance().control !== control
+      && (await fetch(`${command.url()}/admin/v1/logs`, { headers: { authorization: `Bearer ${keyOf(command, 'Admin')}` } })).status === 200)
+    expect(await ask(command)).toBe(200)
+  })
+
+  it('the sandbox, where it was', async () => {
+    const command = await started()
+    const { sandbox } = command.instance()
+    process.kill(sandbox ?? 0, 'SIGKILL')
+    await eventually('another sandbox', async () => command.instance().sandbox !== sandbox && await ask(command) === 200)
+  })
+})
+
+describe('the end', () => {
+  it('SIGTERM ends every process with code 0 and leaves the directory free', async () => {
+    const command = await started()
+    const pids = processesOf(command.instance())
+    command.child.kill('SIGTERM')
+    expect(await command.ended()).toBe(0)
+    expect(pids.filter(isAlive)).toEqual([])
+    expect(readdirSync(join(command.directory, 'data'))).not.toContain('headrace.pid.json')
+    expect(command.output()).not.toContain('SIG')
+  })
+
+  it('a killed supervisor leaves no orphan after two seconds', async () => {
+    const command = await started(['--port', '0', '--workers', '2'])
+    const pids = processesOf(command.instance())
+    expect(pids).toHaveLength(5)
+    command.child.kill('SIGKILL')
+    await eventually('every process to be gone', () => !pids.some(isAlive), 2_000)
+  })
+
+  it('a second SIGINT ends at once what the first waits for', async () => {
+    const command = await started()
+    const pids = processesOf(command.instance())
+    const stream = await fetch(`${command.url()}/v1/chat/completions`, {
+      method: 'POST', headers: { authorization: `Bearer ${keyOf(command, 'API')}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'sandbox/lorem:tokens=2000,gap=50ms', stream: true, messages: [{ role: 'user', content: 'Hello' }] }),
+    })
+    expect(stream.status).toBe(200)
+    command.child.kill('SIGINT')
+    await eventually('the drain', () => fetch(`${command.url()}/readyz`).then(answer => answer.status !== 200, () => true))
+    expect(command.child.exitCode).toBeNull()
+    await eventually('the end', () => {
+      command.child.kill('SIGINT')
+      return command.child.exitCode !== null
+    }, 3_000)
+    expect(await command.ended()).toBe(130)
+    await eventually('every process to be gone', () => !pids.some(isAlive), 2_000)
+    await stream.body?.cancel().catch(() => undefined)
+  })
+})
+
+describe('a start that cannot be', () => {
+  it('a data directory in use', async () => {
+    const first = await started()
+    const second = start(undefined, first.directory)
+    expect(await second.ended()).toBe(1)
+    expect(second.output()).toContain(`in use by a running Headrace (process ${first.child.pid ?? 0})`)
+    expect(await serves(first)).toBe(true)
+  })
+
+  it('a port in use: says what to do, and shows the keys that were made on the way', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1')
+    await new Promise(resolve => squatter.once('listening', resolve))
+    const { port } = squatter.address() as { port: number } // a TCP server that listens has one
+    const command = start(['--port', String(port)])
+    expect(await command.ended()).toBe(1)
+    squatter.close()
+    expect(command.output()).toContain(`Port ${port} is in use by another program`)
+    expect(keyOf(command, 'API')).not.toBe('')
+  })
+
+  it('a configuration with an error: says where', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'headrace-cli-'))
+    writeFileSync(join(directory, 'headrace.yaml'), 'server:\n  prot: 1\n')
+    const command = start(['--port', '0'], directory)
+    expect(await command.ended()).toBe(1)
+    expect(command.output()).toMatch(/headrace\.yaml:2:3: /)
+  })
+
+  it('a configuration file that is not there', async () => {
+    const command = start(['--config', 'nowhere.yaml'])
+    expect(await command.ended()).toBe(1)
+    expect(command.output()).toContain('no configuration file nowhere.yaml')
+  })
+})
