@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { passes, type Bench } from './bench.ts'
+import { limits } from './limits.ts'
 import { relay } from './relay.ts'
 
 /** Every bench of the project; a new one gets its line here. */
-const BENCHES: readonly Bench[] = [relay]
+const BENCHES: readonly Bench[] = [relay, limits]
 
 function help(): string {
   return `npm run bench -- NAME [--json] [--only FIGURE,...] [--rounds N] [--seconds S] [--cpu-prof DIR]\n\n${
