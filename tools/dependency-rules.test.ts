@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { KNOWN_PROVIDERS } from '@headrace/gateway/providers'
 
 const root = join(import.meta.dirname, '..')
 let folder = ''
@@ -29,7 +30,13 @@ test.each([
   ['packages/gateway/src/transformation/openai-chat/a.ts', '../../edge/door.ts', 'never import each other'],
   ['packages/gateway/src/orchestration/a.ts', '@headrace/stores', 'import only @headrace/contract'],
   ['packages/gateway/src/orchestration/a.ts', '@headrace/contract/config', 'import only @headrace/contract'],
+  ['packages/gateway/src/orchestration/a.ts', '../authority/meter.ts', 'never import each other'],
   ['packages/gateway/src/upstream/a.ts', 'zod', 'never loads zod or yaml'],
+  ['packages/gateway/src/main.ts', 'yaml', 'asks @headrace/contract/config'],
+  ['packages/cli/src/commands/a.ts', 'yaml', 'asks @headrace/contract/config'],
+  ['packages/stores/src/a.ts', 'zod/v4', 'asks @headrace/contract/config'],
+  ['packages/contract/src/a.ts', 'zod', 'live behind @headrace/contract/config'],
+  ['packages/contract/src/config/a.ts', '@headrace/bytes', 'contract imports nothing of ours'],
 ])('%s may not import %s, and the linter says why', async (file, imported, reason) => {
   expect(await lint(file, imported)).toContain(reason)
 })
@@ -39,6 +46,34 @@ test.each([
   ['packages/gateway/src/edge/a.ts', '@headrace/bytes'],
   ['packages/gateway/src/edge/a.ts', './door.ts'],
   ['packages/gateway/src/journey.ts', './edge/door.ts'],
+  ['packages/contract/src/config/a.ts', 'zod'],
+  ['packages/control/src/admin/a.ts', 'zod'],
 ])('%s may import %s', async (file, imported) => {
   expect(await lint(file, imported)).not.toContain('no-restricted-imports')
+})
+
+// What the linter cannot count.
+
+const GATEWAY = join(root, 'packages/gateway/src')
+const COORDINATING = new Set(['main.ts', 'journey.ts', 'attempts.ts', 'answer.ts'])
+
+test('of the files beside the layers only main, journey, attempts and answer import several of them', () => {
+  const layers = readdirSync(GATEWAY, { withFileTypes: true }).filter(entry => entry.isDirectory()).map(entry => entry.name)
+  const others = readdirSync(GATEWAY).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && !COORDINATING.has(name))
+  expect(others.length).toBeGreaterThan(0)
+  const imported = (name: string): string[] => {
+    const text = readFileSync(join(GATEWAY, name), 'utf8')
+    return layers.filter(layer => text.includes(`from './${layer}/`))
+  }
+  expect(others.filter(name => imported(name).length > 1)).toEqual([])
+})
+
+test('provider ids stand as literals only among the providers: shared code asks their data instead', () => {
+  // The sandbox is ours: the supervisor starts it and the configuration gives it its address, so both call it by name.
+  const ids = KNOWN_PROVIDERS.map(provider => provider.id).filter(id => id !== 'sandbox')
+  const literal = new RegExp(`(['"\`])(${ids.join('|')})\\1`)
+  const files = globSync('packages/*/src/**/*.ts', { cwd: root }).filter(file => !file.endsWith('.test.ts') && !file.includes('/providers/'))
+  expect(files.length).toBeGreaterThan(50)
+  const named = files.filter(file => readFileSync(join(root, file), 'utf8').split('\n').some(line => !/\bimport\b/.test(line) && literal.test(line)))
+  expect(named).toEqual([])
 })

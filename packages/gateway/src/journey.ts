@@ -1,6 +1,6 @@
 import {
   Exchange, gatewayError,
-  type ClientSink, type DialectId, type GatewayError, type RelayDialect, type RequestHead, type ScannedRequest, type Serve, type Snapshot, type Target,
+  type ClientSink, type DialectId, type GatewayError, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
 } from '@headrace/contract'
 import { Attempts, type AttemptLayers } from './attempts.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'

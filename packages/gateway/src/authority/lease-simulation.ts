@@ -39,7 +39,6 @@ export class LeaseSimulation {
   readonly #principal = principal()
   #events: Event[] = []
   #order = 0
-  #pending = 0
 
   constructor(rules: readonly LimitRule[], workers: number, delay: () => number) {
     this.#rules = rules
@@ -91,9 +90,7 @@ export class LeaseSimulation {
     x.model = 'm'
     const decided = worker.limiter.admit(x, Buffer.from('{}'), -1)
     if (!(decided instanceof Promise)) return this.#decided(worker, x, began, holdMs, decided)
-    this.#pending++
     void decided.then(late => {
-      this.#pending--
       if (worker.alive) this.#decided(worker, x, began, holdMs, late)
     })
   }
