@@ -119,18 +119,23 @@ export class Connection implements Carrier {
     if (request === null) return
     this.#parser.reset()
     this.#sent = false
-    writeRequest(this.#socket, request, call.credential)
+    const { tls } = this.#owner.origin
+    writeRequest(this.#socket, request, call.credential, tls ? this.#onWritten : undefined)
     call.request = null
     call.credential = ''
     call.timer.enter('first-token')
-    // A write that the kernel took whole leaves nothing behind: no callback needed on the hot path.
-    if (this.#socket.writableLength === 0) this.#wrote(call)
-    else this.#socket.write('', 'latin1', () => this.#wrote(call))
+    if (tls) return
+    // A write that the kernel took whole leaves nothing behind: no callback needed on the plain hot path. TLS never knows at once.
+    if (this.#socket.writableLength === 0) this.#onWritten()
+    else this.#socket.write('', 'latin1', this.#onWritten)
   }
 
-  #wrote(call: RunningCall): void {
-    if (call !== this.#call) return
+  /** One for all requests of this connection: none is written before the one ahead of it is through. */
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error != null || this.#isGone) return
     this.#sent = true
+    const call = this.#call
+    if (call === null) return
     if (call.status === 0) call.timer.enter('first-token')
     call.handler.onSent()
   }
@@ -177,10 +182,20 @@ export class Connection implements Carrier {
     const parser = this.#parser
     this.#call = null
     call.settle()
-    // An answer that overtook its request leaves the rest of that request in the pipe.
-    if (this.#sent && parser.reusable) this.#owner.released(this, parser.keepAliveMs)
-    else this.destroy()
+    if (!parser.reusable) this.destroy()
+    else if (this.#sent) this.#owner.released(this, parser.keepAliveMs)
+    else setImmediate(this.#releaseIfSent)
     call.handler.onEnd()
+  }
+
+  /**
+   * TLS tells only in the loop's next check phase that the kernel took a write, and a near peer's answer may be read before that. Where it
+   * has still not been told then, the answer overtook its request and leaves the rest of it in the pipe.
+   */
+  readonly #releaseIfSent = (): void => {
+    if (this.#isGone) return
+    if (this.#sent) this.#owner.released(this, this.#parser.keepAliveMs)
+    else this.destroy()
   }
 
   /** The peer closed its side. */

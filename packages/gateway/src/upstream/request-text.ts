@@ -3,31 +3,33 @@ import type { UpstreamRequest } from '@headrace/contract'
 /** Bodies up to this many bytes are joined to the head as one latin1 string: one system call. Larger ones are not worth the copy. */
 const JOIN_LIMIT = 65_536
 
+type OnWritten = (error?: Error | null) => void
+
 /** The part of a socket that is written to. */
 interface Writable {
-  write(data: string, encoding: 'latin1'): boolean
-  write(data: Buffer): boolean
+  write(data: string, encoding: 'latin1', onWritten?: OnWritten): boolean
+  write(data: Buffer, onWritten?: OnWritten): boolean
   cork(): void
   uncork(): void
 }
 
-/** Writes a request whole, framing included, in one go. `credential` is a rendered header line or ''. */
-export function writeRequest(socket: Writable, request: UpstreamRequest, credential: string): void {
+/** Writes a request whole, framing included, in one go. `credential` is a rendered header line or ''; `onWritten`: the kernel has it all. */
+export function writeRequest(socket: Writable, request: UpstreamRequest, credential: string, onWritten?: OnWritten): void {
   const { body } = request
   const head = `${request.method} ${request.path} HTTP/1.1\r\nhost: ${request.origin.authority}\r\n${request.headers}${credential}`
   if (request.method === 'GET') {
-    socket.write(`${head}\r\n`, 'latin1')
+    socket.write(`${head}\r\n`, 'latin1', onWritten)
     return
   }
   const framed = `${head}content-length: ${body.length}\r\n\r\n`
   if (typeof body === 'string') {
-    socket.write(framed + body, 'latin1')
+    socket.write(framed + body, 'latin1', onWritten)
   } else if (body.length <= JOIN_LIMIT) {
-    socket.write(framed + body.toString('latin1'), 'latin1')
+    socket.write(framed + body.toString('latin1'), 'latin1', onWritten)
   } else {
     socket.cork()
     socket.write(framed, 'latin1')
-    socket.write(body)
+    socket.write(body, onWritten)
     socket.uncork()
   }
 }

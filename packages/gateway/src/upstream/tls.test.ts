@@ -1,7 +1,8 @@
+import { Worker } from 'node:worker_threads'
 import { createServer, getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Origin } from '@headrace/contract'
-import { onRequests, requestTo, scriptedServer, Witness } from './scripted-server.ts'
+import { onRequests, originAt, requestTo, scriptedServer, Witness } from './scripted-server.ts'
 import { TEST_CERT, TEST_KEY } from './test-certificate.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
 
@@ -24,6 +25,25 @@ const serve = (answer: string) => scriptedServer(socket => onRequests(socket, ()
   }).on('tlsClientError', () => undefined))
 const local = (origin: Origin, host: string): Origin => ({ ...origin, tls: true, host, authority: `${host}:${origin.port}` })
 
+/** A server that answers while this thread stands still; both counts are shared memory. */
+async function serverInThread(): Promise<{ port: number, answered: Int32Array, connections: Int32Array, close(): Promise<unknown> }> {
+  const memory = [new SharedArrayBuffer(4), new SharedArrayBuffer(4)].map(buffer => new Int32Array(buffer)) as [Int32Array, Int32Array]
+  const worker = new Worker(`
+    const { parentPort, workerData: { key, cert, memory: [answered, connections] } } = require('node:worker_threads')
+    const server = require('node:tls').createServer({ key, cert }, socket => {
+      Atomics.add(connections, 0, 1)
+      socket.on('error', () => undefined)
+      socket.on('data', bytes => {
+        socket.write('HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nhi')
+        Atomics.add(answered, 0, 1)
+        Atomics.notify(answered, 0)
+      })
+    }).listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
+  `, { eval: true, workerData: { key: TEST_KEY, cert: TEST_CERT, memory } })
+  const port = await new Promise<number>(resolve => worker.once('message', resolve))
+  return { port, answered: memory[0], connections: memory[1], close: () => worker.terminate() }
+}
+
 describe('over TLS', () => {
   test('calls share a connection, with SNI, ALPN and a checked certificate, and new connections resume the session', async () => {
     const server = await serve('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi')
@@ -35,6 +55,27 @@ describe('over TLS', () => {
     await Promise.all([ask(upstream, origin), ask(upstream, origin)])
     expect(seen[1]?.resumed).toBe(true)
     expect((await ask(upstream, local(server.origin, '127.0.0.1'))).body).toBe('hi')
+    await upstream.close()
+    await server.close()
+  })
+
+  test('an answer that is there before TLS has told that its request is written leaves the connection in use', async () => {
+    const server = await serverInThread()
+    const upstream = createUpstream()
+    const origin = local({ ...originAt(server.port), tls: true }, 'localhost')
+    expect(await ask(upstream, origin)).toMatchObject({ body: 'hi', error: null })
+    for (let round = 1; round < 5; round += 1) {
+      const witness = new Witness()
+      // As the call log does: after the loop's poll phase, so that the next thing to be polled is the answer.
+      await new Promise(resolve => setImmediate(resolve))
+      upstream.dispatch(requestTo(origin), witness)
+      expect(Atomics.wait(server.answered, 0, round, 2_000)).not.toBe('timed-out')
+      await witness.ended
+      expect(witness).toMatchObject({ body: 'hi', error: null })
+    }
+    expect(server.connections[0]).toBe(1)
+    await new Promise(resolve => setImmediate(resolve))
+    expect(upstream.stats).toMatchObject({ open: 1, idle: 1 })
     await upstream.close()
     await server.close()
   })
