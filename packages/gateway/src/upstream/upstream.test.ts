@@ -234,6 +234,7 @@ describe('failures have their own kinds', () => {
     const witness = await ask(upstream, requestTo(server.origin, { body: Buffer.alloc(20_000_000, 'x') }))
     expect(witness).toMatchObject({ status: 413, body: 'no', error: null })
     expect(witness.events).not.toContain('sent')
+    await new Promise(resolve => setImmediate(resolve))
     expect(upstream.stats).toMatchObject({ open: 0, idle: 0 })
   })
 })
