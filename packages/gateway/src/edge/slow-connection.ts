@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ERROR_POLICY } from '@headrace/contract'
 import { isControlPath, relayToControl } from './control-relay.ts'
@@ -6,11 +6,12 @@ import { preflightLines } from './cors.ts'
 import { bodyTooLarge, refusal, renderRefusal, type Connection, type Door, type Refusal } from './door.ts'
 import { LINGER_BYTES, LINGER_MS } from './linger.ts'
 import { SlowExchange } from './slow-exchange.ts'
+import type { BodyReceiver, SlowRequest } from './slow-request.ts'
 import { parserRefusal, readTarget, refuseHead } from './slow-rules.ts'
 
 /** A request whose turn has not come, or one that is refused when it comes. */
 interface Waiting {
-  readonly request: IncomingMessage
+  readonly request: SlowRequest
   readonly response: ServerResponse
   readonly refused: Refusal | null
   readonly expectsContinue: boolean
@@ -29,7 +30,7 @@ const CLOSING = 4
 const NOTHING = Buffer.alloc(0)
 
 /** A connection that `node:http` parses. Requests are answered one at a time; what Node is too lenient about is refused here. */
-export class SlowConnection implements Connection {
+export class SlowConnection implements Connection, BodyReceiver {
   readonly door: Door
   readonly #socket: Socket
   #phase: number
@@ -48,6 +49,7 @@ export class SlowConnection implements Connection {
   #size = 0
   #discarded = 0
   #closeAfter = false
+  #watching = false
 
   /** `since`: when the first bytes of the request under way came; 0 = none did. */
   constructor(door: Door, socket: Socket, served: number, since: number) {
@@ -76,11 +78,11 @@ export class SlowConnection implements Connection {
   }
 
   /** Called in the parser's turn, with the head complete. */
-  onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean, refusedBefore: Refusal | null): void {
+  onRequest(request: SlowRequest, response: ServerResponse, expectsContinue: boolean, refusedBefore: Refusal | null): void {
     if (this.#phase === CLOSING || this.#fault !== null) return
     const refused = refusedBefore ?? this.#refuseLine(request) ?? refuseHead(request)
     const waiting: Waiting = { request, response, refused, expectsContinue }
-    if (this.#current === null && this.#queue.length === 0) return this.#start(waiting)
+    if (this.#current === null && this.#queue.length === 0) return this.#start(waiting, true)
     this.#queue.push(waiting)
     this.#socket.pause()
   }
@@ -126,17 +128,40 @@ export class SlowConnection implements Connection {
     if (this.#phase !== CLOSING) this.#close('')
   }
 
+  /**
+   * Sends a whole answer past `node:http`, whose own way of rendering it costs four times as much, and tells it that this one is over:
+   * `finish` is what it waits for before the next.
+   */
+  finish(text: string): void {
+    if (this.#closeAfter || this.door.draining) {
+      this.#current = null
+      return this.#close(text)
+    }
+    if (this.#socket.write(text, 'latin1')) return this.#finished()
+    this.watchStall()
+    this.#socket.once('drain', this.#finished)
+  }
+
+  readonly #finished = (): void => {
+    if (this.#phase === CLOSING) return
+    this.#current?.response.emit('finish')
+    this.#onFinish()
+  }
+
   /** The last bytes of an answer are on their way. */
   ending(): void {
     this.#current?.response.once('finish', this.#onFinish)
   }
 
   watchStall(): void {
+    this.#watching = true
     this.#socket.setTimeout(this.door.limits.stallMs)
   }
 
   unwatchStall(): void {
-    if (this.#phase !== CLOSING) this.#socket.setTimeout(0)
+    if (this.#phase === CLOSING || !this.#watching) return
+    this.#watching = false
+    this.#socket.setTimeout(0)
   }
 
   sweep(): void {
@@ -199,12 +224,13 @@ export class SlowConnection implements Connection {
     this.#deadline = this.door.deadline(this.door.limits.keepAliveMs)
     if (this.#closeAfter || this.door.draining) return this.#close('')
     const next = this.#queue.shift()
-    if (next !== undefined && (this.#fault === null || next.request.complete)) return this.#start(next)
+    if (next !== undefined && (this.#fault === null || next.request.complete)) return this.#start(next, false)
     if (this.#fault !== null) return this.refuse(this.#fault, null)
     if (this.#socket.isPaused()) this.#socket.resume()
   }
 
-  #start(waiting: Waiting): void {
+  /** `inTurn`: the head came just now, so that nothing of the body can have gone into the request's stream. */
+  #start(waiting: Waiting, inTurn: boolean): void {
     const { request, response, refused } = waiting
     const target = readTarget(request)
     const exchange = this.#current = new SlowExchange(this, request, response, target ?? { path: '/', query: '' })
@@ -225,8 +251,9 @@ export class SlowConnection implements Connection {
     if (control && rules.controlSocket !== null) return this.#relay(exchange, rules.controlSocket)
     this.#chunks = []
     this.#size = 0
-    request.on('data', this.#onBody)
-    request.on('end', this.#onBodyEnd)
+    if (inTurn) return request.deliverTo(this)
+    request.on('data', chunk => this.onBody(request, chunk))
+    request.on('end', () => this.onBodyEnd(request))
     request.on('error', ignore)
   }
 
@@ -241,17 +268,17 @@ export class SlowConnection implements Connection {
     if (this.#phase === BODY) this.#phase = BUSY
   }
 
-  readonly #onBody = (chunk: Buffer): void => {
-    if (this.#phase !== BODY) return
+  onBody(request: SlowRequest, chunk: Buffer): void {
+    if (this.#phase !== BODY || this.#current?.request !== request) return
     this.#size += chunk.length
     if (this.#size > this.door.limits.bodyBytes) return this.refuse(bodyTooLarge(this.door.limits.bodyBytes), this.#current)
     this.#chunks.push(chunk)
   }
 
   /** Trailers were parsed by now and are never read: they cannot change what the head said. */
-  readonly #onBodyEnd = (): void => {
+  onBodyEnd(request: SlowRequest): void {
     const exchange = this.#current
-    if (this.#phase !== BODY || exchange === null) return
+    if (this.#phase !== BODY || exchange?.request !== request) return
     this.#phase = BUSY
     const body = this.#chunks.length === 1 ? this.#chunks[0] ?? NOTHING : Buffer.concat(this.#chunks, this.#size)
     this.#chunks = []
@@ -266,7 +293,7 @@ export class SlowConnection implements Connection {
   /**
    * `node:http` takes more than one space in a request line. Its own reading of the line must stand in the bytes just as it would be written.
    */
-  #refuseLine(request: IncomingMessage): Refusal | null {
+  #refuseLine(request: SlowRequest): Refusal | null {
     const line = `${request.method} ${request.url} HTTP/${request.httpVersion}\r\n`
     const recent = this.#recent
     const seen = (recent.length >= line.length && recent.latin1Slice(0, line.length) === line) || Buffer.concat([this.#previous, recent]).includes(line, 0, 'latin1')

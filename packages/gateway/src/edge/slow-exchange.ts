@@ -1,8 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { ClientListener, ClientSink, RequestHead } from '@headrace/contract'
 import { corsLines } from './cors.ts'
-import { headerList, isHeaderBlock } from './header-text.ts'
+import { headerList, isHeaderBlock, statusLine } from './header-text.ts'
 import type { SlowConnection } from './slow-connection.ts'
+import type { SlowRequest } from './slow-request.ts'
 import type { Target } from './slow-rules.ts'
 
 /** One request that `node:http` parsed, and the way back for its answer. */
@@ -10,7 +11,7 @@ export class SlowExchange implements RequestHead, ClientSink {
   readonly method: string
   readonly path: string
   readonly query: string
-  readonly request: IncomingMessage
+  readonly request: SlowRequest
   readonly response: ServerResponse
   listener: ClientListener | null = null
   closed = false
@@ -19,7 +20,7 @@ export class SlowExchange implements RequestHead, ClientSink {
   #begun = false
   #full = false
 
-  constructor(connection: SlowConnection, request: IncomingMessage, response: ServerResponse, target: Target) {
+  constructor(connection: SlowConnection, request: SlowRequest, response: ServerResponse, target: Target) {
     this.#connection = connection
     this.request = request
     this.response = response
@@ -39,17 +40,17 @@ export class SlowExchange implements RequestHead, ClientSink {
 
   respond(status: number, headers: string, body: Buffer | string): void {
     if (this.#done || this.#begun) return
-    const text = typeof body === 'string' ? body : body.latin1Slice()
     this.#done = true
-    if (!this.#writeHead(status, headers, status === 204 || status === 304 ? '' : `content-length: ${text.length}\r\n`)) return
-    this.#connection.ending()
-    this.response.end(text, 'latin1')
-    this.#watch()
+    if (!isHeaderBlock(headers)) return this.#connection.failInternally(this)
+    const text = typeof body === 'string' ? body : body.latin1Slice()
+    const bodiless = status === 204 || status === 304
+    const length = bodiless ? '' : `content-length: ${text.length}\r\n`
+    this.#connection.finish(`${statusLine(status)}${headers}${this.#corsLines()}${this.#connection.door.dateLine}${this.#persistence()}${length}\r\n${bodiless || this.method === 'HEAD' ? '' : text}`)
   }
 
   begin(status: number, headers: string): void {
     if (this.#done || this.#begun) return
-    this.#begun = this.#writeHead(status, headers, '')
+    this.#begun = this.#writeHead(status, headers)
   }
 
   write(chunk: Buffer | string): boolean {
@@ -98,14 +99,24 @@ export class SlowExchange implements RequestHead, ClientSink {
   }
 
   /** False = the header text is not safe to send: a caller's bug, answered with 500. */
-  #writeHead(status: number, headers: string, more: string): boolean {
+  #writeHead(status: number, headers: string): boolean {
     if (!isHeaderBlock(headers)) {
       this.#done = true
       this.#connection.failInternally(this)
       return false
     }
-    const cors = this.#connection.door.cors
-    this.response.writeHead(status, headerList(headers + (cors === null ? '' : corsLines(cors, this)) + more + this.#connection.connectionLine(this)))
+    this.response.writeHead(status, headerList(headers + this.#corsLines() + this.#connection.connectionLine(this)))
     return true
+  }
+
+  #corsLines(): string {
+    const cors = this.#connection.door.cors
+    return cors === null ? '' : corsLines(cors, this)
+  }
+
+  /** What is the rule in HTTP/1.1 has to be said in HTTP/1.0 (RFC 9112 9.3). */
+  #persistence(): string {
+    const line = this.#connection.connectionLine(this)
+    return line === '' && this.request.httpVersionMinor === 0 ? 'connection: keep-alive\r\n' : line
   }
 }

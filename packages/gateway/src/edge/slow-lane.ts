@@ -1,8 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { refusal, type Door } from './door.ts'
 import { SlowConnection } from './slow-connection.ts'
+import { SlowRequest } from './slow-request.ts'
+
+type Server = ReturnType<typeof createServer<typeof SlowRequest>>
 
 /**
  * The standard slow path: a `node:http` server that never listens. Connections come to it with the bytes already read, and stay.
@@ -35,16 +38,16 @@ export class SlowLane {
   }
 
   #createServer(): Server {
-    const server = createServer({ maxHeaderSize: this.#door.limits.headBytes, requireHostHeader: false, insecureHTTPParser: false })
+    const server = createServer({ IncomingMessage: SlowRequest, maxHeaderSize: this.#door.limits.headBytes, requireHostHeader: false, insecureHTTPParser: false })
     // Without this Node drops header lines beyond the 2,000th in silence, a second Authorization among them.
     server.maxHeadersCount = 0
     server.keepAliveTimeout = 0
     server.on('request', (request, response) => this.#onRequest(request, response, false))
-    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response, true))
-    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    server.on('checkContinue', (request: SlowRequest, response: ServerResponse) => this.#onRequest(request, response, true))
+    server.on('checkExpectation', (request: SlowRequest, response: ServerResponse) => {
       this.#connections.get(request.socket)?.onRequest(request, response, false, refusal('invalid-request', 'The only Expect taken is "100-continue".', 417))
     })
-    server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    server.on('connect', (request: SlowRequest, socket: Duplex) => {
       this.#connections.get(socket)?.refuse(refusal('method-not-allowed', `${request.method} is not allowed.`), null)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -55,7 +58,7 @@ export class SlowLane {
     return server
   }
 
-  #onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+  #onRequest(request: SlowRequest, response: ServerResponse, expectsContinue: boolean): void {
     this.#connections.get(request.socket)?.onRequest(request, response, expectsContinue, null)
   }
 }
