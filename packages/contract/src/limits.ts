@@ -84,6 +84,8 @@ export interface LeaseGrant {
   readonly until: number | null
   /** Units that are left elsewhere, about. */
   readonly left: number
+  /** Others are refused for want of units: what is not needed, or comes back, is given back at once, as after a recall. */
+  readonly tight: boolean
 }
 
 /** Nothing is left anywhere: all other leases were recalled first. */

@@ -15,7 +15,7 @@ export class Attachment {
   mark = 0
   /** The window that the units given out belong to. */
   from = 0
-  /** It gave everything back and gives back at once what comes back to it: a recall would bring nothing. */
+  /** It has nothing unused and gives back at once what comes back to it: a recall would bring nothing. */
   dry = false
   /** A recall is under way. */
   recalled = false
@@ -65,6 +65,8 @@ export class Counter {
   /** Recalls not yet answered. */
   #recalling = 0
   #recalls = 0
+  /** Attachments that refuse requests on our word. */
+  #starved = 0
   #outside = 0
 
   constructor(key: string, group: string, spec: CounterSpec, version: number, ports: CounterPorts) {
@@ -125,6 +127,7 @@ export class Counter {
    */
   detach(attachment: Attachment): void {
     if (!this.#attachments.delete(attachment)) return
+    this.#starve(attachment, Infinity)
     this.#free()
     this.#outside -= attachment.outside
     const back = this.#spec.kind === 'slots' ? attachment.held : Math.max(0, attachment.held - attachment.mark)
@@ -172,7 +175,7 @@ export class Counter {
       const { attachment, need } = head
       if (free < need) {
         if (this.#recalling > 0 || this.#recallOthers(head)) return
-        attachment.starvedOf = need
+        this.#starve(attachment, need)
         this.#ports.send(attachment, {
           op: 'deny', id: attachment.id, need, left: Math.max(0, free), waitMs: this.#meter.waitFor(need, this.#ports.moment()),
         })
@@ -184,13 +187,19 @@ export class Counter {
     this.#relieve()
   }
 
+  #starve(attachment: Attachment, need: number): void {
+    this.#starved += Number(need !== Infinity) - Number(attachment.starvedOf !== Infinity)
+    attachment.starvedOf = need
+  }
+
   #relieve(): void {
+    if (this.#starved === 0) return
     let free = -1
     for (const attachment of this.#attachments) {
       if (attachment.starvedOf === Infinity) continue
       if (free < 0) free = Math.max(0, this.#free())
       if (free < attachment.starvedOf) continue
-      attachment.starvedOf = Infinity
+      this.#starve(attachment, Infinity)
       this.#ports.send(attachment, { op: 'relief', id: attachment.id })
     }
   }
@@ -213,7 +222,12 @@ export class Counter {
 
   /** Of what is free, half is shared among the holders: the other half stays where it can go to whoever needs it. */
   #share(free: number, want: number): number {
-    return free <= 0 ? 0 : Math.max(0, Math.min(want, Math.floor(free / (2 * this.#attachments.size))))
+    return free <= 0 || this.#wanted() ? 0 : Math.max(0, Math.min(want, Math.floor(free / (2 * this.#attachments.size))))
+  }
+
+  /** Somebody is refused, or waits, besides the one being served: nobody gets more than it needs, and nobody keeps what it does not. */
+  #wanted(): boolean {
+    return this.#starved > 0 || this.#recalling > 0 || this.#queue.length > 1
   }
 
   #free(): number {
@@ -230,15 +244,16 @@ export class Counter {
     }
     this.#meter.take(units)
     attachment.held += units
+    if (units > 0) this.#starve(attachment, Infinity)
+    const tight = this.#wanted()
     if (units > 0) {
       if (this.#spec.kind === 'calendar') this.#ports.changed()
-      attachment.dry = false
-      attachment.starvedOf = Infinity
+      attachment.dry = tight
     }
     this.#outside += attachment.outside - before
     this.#ports.send(attachment, {
       op: 'grant', id: attachment.id, units, need, from: window.from, until: Number.isFinite(window.until) ? window.until : null,
-      left: Math.max(0, this.#free()) + this.#outside - attachment.outside,
+      left: Math.max(0, this.#free()) + this.#outside - attachment.outside, tight,
     })
   }
 }

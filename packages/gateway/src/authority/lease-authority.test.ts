@@ -34,7 +34,7 @@ function load({ simulation, random }: ReturnType<typeof simulate>, { requests, s
     simulation.at(Math.floor(random() * (spread + 1)), () => {
       const alive = simulation.workers.filter(worker => worker.alive)
       const worker = alive[Math.floor(random() * alive.length)]
-      if (worker !== undefined) simulation.request(worker, Math.floor(random() * (holdMs + 1)))
+      if (worker !== undefined) simulation.request(worker, holdMs === 0 ? 0 : 1 + Math.floor(random() * holdMs))
     })
   }
   const end = start + spread + holdMs + 3_000
@@ -172,6 +172,24 @@ describe('leases over simulated workers', () => {
       expect(simulation.admitted).toBeLessThanOrEqual(s.limit)
       if (atRest) expect(simulation.admitted).toBe(Math.min(s.limit, simulation.outcomes.length))
     }), { numRuns: 200 })
+  })
+
+  it('refuse nothing while a slot lies unused with another worker for longer than messages take', async () => {
+    await fc.assert(fc.asyncProperty(scenario, async s => {
+      const run = simulate(slots(1 + s.limit % 6), s)
+      const { simulation } = run
+      const end = load(run, { ...s, spread: s.spread * 4 }, 60)
+      const unused: number[] = []
+      const start = simulation.now
+      for (let at = start; at <= end; at++) {
+        await simulation.run(at)
+        unused.push(simulation.workers.reduce((sum, { limiter }) => sum + limiter.unused, 0))
+      }
+      const late = 6 * s.delay + 3
+      for (const { at, admitted } of simulation.outcomes) {
+        if (!admitted) expect(Math.min(...unused.slice(Math.max(0, at - start - late), at - start + 1))).toBe(0)
+      }
+    }), { numRuns: 100 })
   })
 
   it('hand a slot that comes free to whoever was refused elsewhere, at once', async () => {

@@ -50,6 +50,13 @@ export class LeaseDesk {
     return this.#byId.size
   }
 
+  /** Units that lie here unused. */
+  get unused(): number {
+    let units = 0
+    for (const lease of this.#byId.values()) units += lease.balance
+    return units
+  }
+
   /** The lease of a counter; opened on first use, and again where the amount has changed. */
   open(key: string, group: string, spec: CounterSpec, version: number): Lease {
     const known = this.#byKey.get(key)
@@ -181,10 +188,11 @@ export class LeaseDesk {
     lease.leftAt = this.#options.now()
     lease.low = grant.units === 0 ? 0 : Math.floor(lease.balance / 2)
     if (grant.units > 0) {
-      lease.tight = false
+      lease.tight = grant.tight
       lease.deniedNeed = Infinity
     }
     this.#serve(lease)
+    if (lease.tight && lease.balance > 0) this.#news(lease, 'report', 0, 0, true)
   }
 
   #denied(lease: Lease, denial: LeaseDenial): void {

@@ -55,7 +55,7 @@ class Desk {
     if (op.need > left) return this.limiter.receive({ type: 'limits', ops: [{ op: 'deny', id: op.id, need: op.need, left: Math.max(0, left), waitMs: spec.kind === 'slots' ? 0 : 5_000 }] })
     const units = Math.min(left, op.need + this.spare)
     this.left.set(key, left - units)
-    this.limiter.receive({ type: 'limits', ops: [{ op: 'grant', id: op.id, units, need: op.need, from: 0, until: null, left: left - units }] })
+    this.limiter.receive({ type: 'limits', ops: [{ op: 'grant', id: op.id, units, need: op.need, from: 0, until: null, left: left - units, tight: false }] })
   }
 }
 

@@ -64,6 +64,11 @@ export class Limiter {
     this.#desk.sweep()
   }
 
+  /** Units of all counters that lie here unused. */
+  get unused(): number {
+    return this.#desk.unused
+  }
+
   /** For a worker that ends: what it has of its leases goes back at once. */
   close(): void {
     this.#desk.close()
