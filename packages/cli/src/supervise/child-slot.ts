@@ -60,6 +60,13 @@ export class ChildSlot {
     this.#child?.kill(signal)
   }
 
+  /** Ends the process at once, with no further start. */
+  abandon(): void {
+    this.#retired = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.kill('SIGKILL')
+  }
+
   /** No further start. Resolves when the process is gone; one that is still there after `graceMs` is killed. */
   async retire(graceMs: number): Promise<void> {
     this.#retired = true

@@ -131,9 +131,9 @@ export class Supervisor {
   /** Ends everything at once. What the workers had begun is found and counted as `unknown` by the next start. */
   kill(): void {
     this.#phase = 'stopping'
-    this.#workers.kill()
-    this.#control.kill('SIGKILL')
-    this.#sandbox?.kill('SIGKILL')
+    this.#workers.abandon()
+    this.#control.abandon()
+    this.#sandbox?.abandon()
     this.#release()
   }
 

@@ -91,8 +91,8 @@ export class Workers {
     return true
   }
 
-  kill(): void {
-    for (const { slot } of this.#workers) slot.kill('SIGKILL')
+  abandon(): void {
+    for (const { slot } of this.#workers) slot.abandon()
   }
 
   #createWorker(number: number): WorkerState {
