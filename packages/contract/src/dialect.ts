@@ -8,6 +8,8 @@ export interface Span { readonly start: number, readonly end: number }
 
 /** What routing needs of a request body, read without decoding the rest, and where it stands. */
 export interface ScannedRequest {
+  /** The whole body as latin1: one char = one byte, so that the spans are positions in it too. */
+  readonly text: string
   readonly model: string
   readonly stream: boolean
   /** The client asked for usage itself. */
@@ -44,8 +46,6 @@ export interface StreamTap {
   readonly error: GatewayError | null
   /** What was forwarded ends at an event boundary. */
   readonly atBoundary: boolean
-  /** Events with data seen. */
-  readonly events: number
 }
 
 /**

@@ -37,6 +37,7 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
   if (!options.ok) return options
   const maxCompletion = readCount(text, spanAt(scan, MAX_COMPLETION_TOKENS))
   return success({
+    text,
     model: model.value,
     stream: stream.value,
     includeUsage: options.value.includeUsage,
