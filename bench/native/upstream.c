@@ -1,6 +1,6 @@
 /* Native upstream of the benches: epoll, one thread, keep-alive HTTP/1.1.
  * usage: upstream PORT [CERT KEY]      (CERT and KEY: TLS with OpenSSL)
- * A word in the request's "model" chooses the answer: "json" 1,226 B JSON; "burst" 50 events at once; "spaced" one event each 20 ms;
+ * A word in the request's "model" chooses the answer: "json" 1,226 B JSON; "burst" 50 events (156 B each) at once; "spaced" one event each 20 ms;
  * "hold" one event, then silence until the peer leaves. Prints "ready\n". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,6 +28,8 @@ static SSL_CTX *tls;
 
 static long long now_ms(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000LL + t.tv_nsec / 1000000; }
 
+/* What all events of a stream begin with. */
+#define OF_STREAM "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"m\","
 static void build(void) {
   char body[2048], text[1200];
   const char *shape = "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"json\",\"choices\":[{\"index\":0,"
@@ -42,10 +44,12 @@ static void build(void) {
   memcpy(burst, opening, burst_n = opening_n);
   for (int i = 0; i < EVENTS + 2; i++) {
     char e[400];
-    int m = i < EVENTS
-      ? snprintf(e, sizeof e, "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w%03d\"}}]}\n\n", i)
+    int m = i < EVENTS - 1
+      ? snprintf(e, sizeof e, OF_STREAM "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" w%02d\"},\"finish_reason\":null}]}\n\n", i)
+      : i == EVENTS - 1
+      ? snprintf(e, sizeof e, OF_STREAM "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n")
       : i == EVENTS
-      ? snprintf(e, sizeof e, "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":180,\"completion_tokens\":50,\"total_tokens\":230}}\n\n")
+      ? snprintf(e, sizeof e, OF_STREAM "\"choices\":[],\"usage\":{\"prompt_tokens\":180,\"completion_tokens\":50,\"total_tokens\":230}}\n\n")
       : snprintf(e, sizeof e, "data: [DONE]\n\n");
     chunk_n[i] = snprintf(chunk[i], sizeof chunk[i], "%x\r\n%s\r\n%s", m, e, i == EVENTS + 1 ? "0\r\n\r\n" : "");
     memcpy(burst + burst_n, chunk[i], chunk_n[i]); burst_n += chunk_n[i];
