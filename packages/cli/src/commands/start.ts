@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { resolve } from 'node:path'
+import { createRunDirectory } from '../supervise/run-directory.ts'
 import { Supervisor } from '../supervise/supervisor.ts'
 import { welcome } from './welcome.ts'
 
@@ -27,11 +28,11 @@ export async function start(options: StartOptions): Promise<number> {
   const supervisor = new Supervisor({
     data, config: config === null ? null : resolve(config), host: options.host, port: options.port,
     workers: options.workers, sandbox: options.sandbox, onProblem: tell,
-  })
+  }, createRunDirectory())
   const ended = untilSignalled(supervisor)
   const started = await supervisor.start()
   if (!started.ok) {
-    if (started.error.keys !== null) process.stderr.write(`Keys were made for ${options.data} and are shown only this once:\n  admin key  ${started.error.keys.adminKey}\n  API key    ${started.error.keys.apiKey}\n`)
+    if (started.error.keys !== null) process.stderr.write(`Keys were made for ${options.data} and are shown only this once:\n  Admin key   ${started.error.keys.adminKey}\n  API key     ${started.error.keys.apiKey}\n`)
     return complain(started.error.reason)
   }
   process.stdout.write(welcome({ ...started.value, data: options.data, sandbox: options.sandbox }))

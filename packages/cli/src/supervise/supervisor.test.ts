@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { eventually, isAlive, processesOf, runCommand, type RunningCommand } from './run-command.ts'
+import { eventually, isAlive, processesOf, runCommand, type RunningCommand } from '../run-command.ts'
 
 const running: RunningCommand[] = []
 afterEach(() => { for (const command of running.splice(0)) command.clear() })

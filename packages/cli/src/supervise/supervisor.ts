@@ -7,7 +7,7 @@ import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../p
 import { ChildSlot } from './child-slot.ts'
 import { forkProgram, shareConnections } from './fork-program.ts'
 import { listenProblem } from './listen-problem.ts'
-import { createRunDirectory, type RunDirectory } from './run-directory.ts'
+import type { RunDirectory } from './run-directory.ts'
 import { Workers } from './workers.ts'
 
 export interface SupervisorOptions {
@@ -64,9 +64,10 @@ export class Supervisor {
   #settleStart: ((result: Result<StartedInstance, StartFailure>) => void) | null = null
   #stopped: Promise<void> | null = null
 
-  constructor(options: SupervisorOptions) {
+  /** Takes the run directory over: it is removed at the end. */
+  constructor(options: SupervisorOptions, run: RunDirectory) {
     this.#options = options
-    this.#run = createRunDirectory()
+    this.#run = run
     this.#workers = new Workers({
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
       boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,

@@ -1,12 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { RunningInstance } from '../pid-file.ts'
+import type { RunningInstance } from './pid-file.ts'
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
 /** A started command, for tests: the real processes on a port of their own. */
 export interface RunningCommand {
@@ -21,10 +21,23 @@ export interface RunningCommand {
   clear(): void
 }
 
+/** Without what a developer has set, and without the test runner's own switches. */
+function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_API_KEY$|^NODE_|^VITEST|^HEADRACE_|^npm_/.test(name))), ...extra }
+}
+
+/** Runs a command to its end, in `directory`. */
+export async function finish(args: readonly string[], directory: string, env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number, readonly stdout: string, readonly stderr: string }> {
+  return new Promise(resolve => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: directory, env: cleanEnvironment(env) }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
 /** Starts `headrace start` in a folder of its own. Wait with `eventually`. */
 export function runCommand(args: readonly string[], directory = mkdtempSync(join(tmpdir(), 'headrace-cli-'))): RunningCommand {
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_API_KEY$|^NODE_|^VITEST|^HEADRACE_|^npm_/.test(name)))
-  const child = spawn(process.execPath, [MAIN, 'start', '--data', 'data', ...args], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, 'start', '--data', 'data', ...args], { cwd: directory, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
   const pids = new Set<number>()
