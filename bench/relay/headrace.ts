@@ -117,7 +117,14 @@ async function startWhole(home: string, port: number, text: string, env: NodeJS.
   }
 }
 
+/** The command takes its directory first and names its workers when they listen. */
 async function readPids(file: string): Promise<{ readonly workers: readonly number[] }> {
-  for (let i = 0; i < 100 && !existsSync(file); i++) await delay(50)
-  return JSON.parse(readFileSync(file, 'utf8')) as { workers: number[] } // written by our own supervisor
+  for (let i = 0; i < 100; i++) {
+    if (existsSync(file)) {
+      const pids = JSON.parse(readFileSync(file, 'utf8')) as { workers: number[] } // written by our own supervisor
+      if (pids.workers.length > 0) return pids
+    }
+    await delay(50)
+  }
+  throw new Error('Headrace did not name its workers within 5 seconds.')
 }

@@ -34,9 +34,22 @@ describe('SIGTERM', () => {
     process.kill(supervisor, 'SIGTERM')
     const answer = await running
     expect(answer.complete).toBe(false)
+    expect(answer.body.toString()).toContain('begun')
+    expect(answer.body.toString()).toMatch(/\ndata: \{"error":\{[^\n]*"code":"shutting_down"[^\n]*\n\n$/)
     expect(answer.body.toString()).not.toContain('[DONE]')
     await until('the supervisor to end', () => !isAlive(supervisor), DRAIN_MS + 4_000)
     expect(performance.now() - start).toBeLessThan(DRAIN_MS + 3_000)
+    expect(seen?.abortedAt).toBeGreaterThan(0)
+  })
+
+  it('answers a request that got nothing from its provider yet with 503, at the end of the grace period', async () => {
+    rig.upstream.on('silent', hang())
+    const running = rig.post(chatBody('up/silent'))
+    const [seen] = await rig.upstream.seen('silent')
+    process.kill(rig.headrace.pids().supervisor, 'SIGTERM')
+    const answer = await running
+    expect(answer.status).toBe(503)
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'shutting_down' } })
     expect(seen?.abortedAt).toBeGreaterThan(0)
   })
 })

@@ -39,6 +39,8 @@ export interface ClientListener {
   onDrain(): void
   /** The client left before the answer was complete. */
   onClose(): void
+  /** The gateway stops and the grace period is over: answer or break off now. What is left a moment later is cut. */
+  onShutdown(): void
 }
 
 /** What the edge hands over for each admitted model call. Its answer goes through `sink`; it must not throw. */

@@ -151,6 +151,14 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     this.#settle('partial', true)
   }
 
+  /** An answer that has begun ends with the dialect's error event; another request is told to come again. */
+  onShutdown(): void {
+    if (this.#x.settledAt !== 0) return
+    this.#call?.abort()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#fail(gatewayError('shutting-down', 'The gateway is shutting down, and the time that answers get to finish in is over. Send the request again.'))
+  }
+
   /** An attempt failed. Before commitment the plan goes on; after it the answer is broken off (invariant 3). */
   #fail(error: GatewayError): void {
     const x = this.#x

@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { refusal, type Refusal } from './door.ts'
+import { refusal, shuttingDown, type Refusal } from './door.ts'
 import type { SlowExchange } from './slow-exchange.ts'
 
 /** RFC 9110 7.6.1 and kin: of one connection, not of the message. */
@@ -42,12 +42,13 @@ export function relayToControl(exchange: SlowExchange, socketPath: string, close
     headers: passedHeaders(request.rawHeaders, request.headers.connection, true),
   })
   let began = false
-  const fail = (): void => {
+  const stop = (refused: Refusal): void => {
     onward.destroy()
     if (exchange.closed || response.writableEnded) return
     if (began) breakOff()
-    else refuse(refusal('overloaded', 'The control surface does not answer. Model calls are not affected; try again shortly.', 503, 1_000))
+    else refuse(refused)
   }
+  const fail = (): void => stop(refusal('overloaded', 'The control surface does not answer. Model calls are not affected; try again shortly.', 503, 1_000))
   onward.on('timeout', fail)
   onward.on('error', fail)
   onward.on('response', (answer: IncomingMessage) => {
@@ -60,7 +61,7 @@ export function relayToControl(exchange: SlowExchange, socketPath: string, close
     answer.on('aborted', fail)
     answer.pipe(response)
   })
-  exchange.listener = { onDrain: () => {}, onClose: () => { onward.destroy() } }
+  exchange.listener = { onDrain: () => {}, onClose: () => { onward.destroy() }, onShutdown: () => stop(shuttingDown()) }
   response.on('close', () => { onward.destroy() })
   request.on('error', () => { onward.destroy() })
   request.pipe(onward)

@@ -23,6 +23,8 @@ export interface Connection {
   sweep(): void
   /** Closes now if idle, else after the current answer. */
   drain(): void
+  /** The grace period is over: whoever answers is told, a request that is still arriving is refused. */
+  shutdown(): void
   destroy(): void
 }
 
@@ -74,6 +76,10 @@ export function refusal(kind: GatewayError['kind'], message: string, status = 0,
 
 export function bodyTooLarge(limit: number): Refusal {
   return refusal('body-too-large', `The request body is larger than this gateway takes (${limit} bytes). Send less, or raise server.limits.bodyBytes.`)
+}
+
+export function shuttingDown(): Refusal {
+  return refusal('shutting-down', 'The gateway is shutting down. Send the request again.')
 }
 
 /** Renders a refusal as a whole response that announces the end of the connection. Latin1. */

@@ -19,7 +19,7 @@ async function start(options: Partial<EdgeOptions> = {}): Promise<Harness> {
 }
 
 const limited = (limits: Partial<ServerLimits>): ServerLimits => ({ ...LIMITS, ...limits })
-const quiet = (events: string[]): ClientListener => ({ onDrain: () => { events.push('drain') }, onClose: () => { events.push('close') } })
+const quiet = (events: string[]): ClientListener => ({ onDrain: () => { events.push('drain') }, onClose: () => { events.push('close') }, onShutdown: () => { events.push('shutdown') } })
 const count = (text: string, part: string): number => text.split(part).length - 1
 
 describe.each(LANES)('%s lane', listener => {
@@ -98,7 +98,7 @@ describe.each(LANES)('%s lane', listener => {
     let sent = 0
     const { port } = await start({ listener, limits: limited({ stallMs: 100 }), serve: (_d, _o, _head, _body, sink) => {
       const fill = (): void => { while (sink.write('x'.repeat(60_000))) sent++ }
-      sink.listener = { onDrain: fill, onClose: () => { events.push('close') } }
+      sink.listener = { ...quiet(events), onDrain: fill }
       sink.begin(200, '')
       fill()
     } })
@@ -120,7 +120,7 @@ describe.each(LANES)('%s lane', listener => {
         }
         sink.end()
       }
-      sink.listener = { onDrain: fill, onClose: () => {} }
+      sink.listener = { ...quiet([]), onDrain: fill }
       sink.begin(200, '')
       fill()
     } })
@@ -226,7 +226,29 @@ describe.each(LANES)('%s lane', listener => {
     await eventually(() => edge.connections === 1)
     await edge.drain(50)
     await client.rest()
-    expect(events).toEqual(['close'])
+    expect(events).toEqual(['shutdown', 'close'])
+  })
+
+  test('draining tells whoever still answers when the grace is over, lets the last words out, and refuses what is still arriving', async () => {
+    const { edge, port } = await start({
+      listener,
+      serve: (_d, _o, _head, _body, sink) => {
+        sink.listener = { ...quiet([]), onShutdown: () => { sink.write('last words'); sink.abort() } }
+        sink.begin(200, '')
+        sink.write('begun')
+      },
+    })
+    const client = RawClient.to(port).send(post(''))
+    const half = RawClient.to(port).send(post('whole').slice(0, -1))
+    await client.until(text => text.includes('begun'))
+    await eventually(() => edge.connections === 2)
+    const drained = edge.drain(50)
+    const [answer, refused] = await Promise.all([client.rest(), half.rest()])
+    await drained
+    expect(answer).toContain('last words')
+    expect(answer).not.toMatch(/0\r\n\r\n$/)
+    expect(refused).toContain('HTTP/1.1 503 ')
+    expect(refused).toContain('connection: close\r\n')
   })
 
   test('CORS: an allowed origin gets its lines and a preflight answer, another gets none', async () => {

@@ -35,7 +35,7 @@ export interface Edge {
   listen(host: string, port: number): Promise<{ host: string, port: number }>
   /** Affects new connections' certificates and every connection's limits; a change between TLS and plain text needs a restart. */
   reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void
-  /** Stops accepting, lets answers finish for `graceMs`, then cuts the rest. */
+  /** Stops accepting, lets answers finish for `graceMs`, tells those that are left to end now, and cuts what is there a second later. */
   drain(graceMs: number): Promise<void>
   close(): Promise<void>
   readonly connections: number
@@ -45,6 +45,8 @@ const SWEEP_MS = 1_000
 /** Milliseconds that draining goes on accepting at most: what is in the kernel's queue would be reset by closing. */
 const ACCEPT_MS = 100
 
+/** Milliseconds for the last words of answers that are broken off when the grace period is over. */
+const FAREWELL_MS = 1_000
 /** Milliseconds that destroyed sockets may take to say so. */
 const CLOSE_MS = 1_000
 
@@ -105,6 +107,8 @@ class FrontDoor implements Edge {
     this.#server.close()
     for (const connection of door.connections) connection.drain()
     if (door.connections.size > 0) await this.#emptied(graceMs)
+    for (const connection of door.connections) connection.shutdown()
+    if (door.connections.size > 0) await this.#emptied(FAREWELL_MS)
     await this.close()
   }
 

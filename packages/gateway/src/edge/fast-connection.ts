@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { ERROR_POLICY } from '@headrace/contract'
-import { bodyTooLarge, refusal, renderRefusal, type Connection, type Door, type Refusal, type Route } from './door.ts'
+import { bodyTooLarge, refusal, renderRefusal, shuttingDown, type Connection, type Door, type Refusal, type Route } from './door.ts'
 import { FastExchange } from './fast-exchange.ts'
 import { COMPLETE, INCOMPLETE, TARGET_START } from './head-scan.ts'
 import { isHost } from './host.ts'
@@ -123,6 +123,11 @@ export class FastConnection implements Connection {
 
   drain(): void {
     if (this.#phase === IDLE) this.#close('')
+  }
+
+  shutdown(): void {
+    if (this.#phase === HEAD || this.#phase === BODY) this.#refuse(shuttingDown(), this.#exchange)
+    else this.#exchange?.shutdown()
   }
 
   destroy(): void {

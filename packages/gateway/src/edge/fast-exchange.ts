@@ -126,6 +126,11 @@ export class FastExchange implements RequestHead, ClientSink {
     this.listener?.onClose()
   }
 
+  /** The grace period is over. */
+  shutdown(): void {
+    if (this.#state !== DONE) this.listener?.onShutdown()
+  }
+
   /** For the end of the turn: what was gathered goes out. */
   flushGathered(): void {
     this.#flushing = false

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { ERROR_POLICY } from '@headrace/contract'
 import { isControlPath, relayToControl } from './control-relay.ts'
 import { preflightLines } from './cors.ts'
-import { bodyTooLarge, refusal, renderRefusal, type Connection, type Door, type Refusal } from './door.ts'
+import { bodyTooLarge, refusal, renderRefusal, shuttingDown, type Connection, type Door, type Refusal } from './door.ts'
 import { LINGER_BYTES, LINGER_MS } from './linger.ts'
 import { SlowExchange } from './slow-exchange.ts'
 import type { BodyReceiver, SlowRequest } from './slow-request.ts'
@@ -175,6 +175,12 @@ export class SlowConnection implements Connection, BodyReceiver {
 
   drain(): void {
     if (this.#phase === IDLE) this.#close('')
+  }
+
+  shutdown(): void {
+    const current = this.#current
+    if (this.#phase === HEAD || (this.#phase === BODY && current?.listener == null)) this.refuse(shuttingDown(), current)
+    else current?.shutdown()
   }
 
   destroy(): void {

@@ -88,6 +88,11 @@ export class SlowExchange implements RequestHead, ClientSink {
     this.listener?.onClose()
   }
 
+  /** The grace period is over. */
+  shutdown(): void {
+    if (!this.#done) this.listener?.onShutdown()
+  }
+
   readonly #onDrain = (): void => {
     this.#full = false
     this.#connection.unwatchStall()
