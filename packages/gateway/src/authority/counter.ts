@@ -248,7 +248,8 @@ export class Counter {
     const tight = this.#wanted()
     if (units > 0) {
       if (this.#spec.kind === 'calendar') this.#ports.changed()
-      attachment.dry = tight
+      // Who was not dry may hold units that came back to it before it hears of this.
+      if (!tight) attachment.dry = false
     }
     this.#outside += attachment.outside - before
     this.#ports.send(attachment, {

@@ -16,8 +16,13 @@ export interface AuthorityOptions {
 const RECALL_MS = 250
 /** Counters of one rule and tenant; further end users (or models) of it share one counter, so that made-up names cannot fill the memory. */
 const MAX_PER_GROUP = 100_000
+/** The same for all together: about 1 KB each. */
+const MAX_COUNTERS = 400_000
 /** Counters that are looked at per sweep. */
 const SWEEP = 2_000
+
+/** Counters of one rule and tenant; they share its name and amount, which would else be a copy per message. */
+interface Group { readonly name: string, readonly spec: CounterSpec, members: number }
 
 /**
  * The owner of every limit's counter (invariant 12). It lives in the supervisor: it does no I/O, keeps numbers only and answers in microseconds.
@@ -26,7 +31,7 @@ const SWEEP = 2_000
 export class LeaseAuthority {
   readonly #options: AuthorityOptions
   readonly #counters = new Map<string, Counter>()
-  readonly #groups = new Map<string, number>()
+  readonly #groups = new Map<string, Group>()
   readonly #workers = new Map<number, Map<number, Attachment>>()
   readonly #outbox = new Map<number, AuthorityOp[]>()
   readonly #ports: CounterPorts
@@ -138,19 +143,24 @@ export class LeaseAuthority {
   #counter(key: string, group: string, spec: CounterSpec, version: number): Counter {
     const known = this.#counters.get(key)
     if (known !== undefined) return known
-    const members = this.#groups.get(group) ?? 0
-    const shared = `${group} *`
-    if (members >= MAX_PER_GROUP && key !== shared) return this.#counter(shared, group, spec, version)
-    const counter = new Counter(key, group, spec, version, this.#ports)
+    let shared = this.#groups.get(group)
+    if (shared === undefined) this.#groups.set(group, shared = { name: group, spec, members: 0 })
+    const overflow = `${group} *`
+    if ((shared.members >= MAX_PER_GROUP || this.#counters.size >= MAX_COUNTERS) && key !== overflow) return this.#counter(overflow, group, spec, version)
+    const counter = new Counter(key, shared.name, sameSpec(shared.spec, spec) ? shared.spec : spec, version, this.#ports)
     this.#counters.set(key, counter)
-    this.#groups.set(group, members + 1)
+    shared.members++
     return counter
   }
 
   #forget(counter: Counter): void {
     this.#counters.delete(counter.key)
-    const members = (this.#groups.get(counter.group) ?? 1) - 1
-    if (members === 0) this.#groups.delete(counter.group)
-    else this.#groups.set(counter.group, members)
+    const group = this.#groups.get(counter.group)
+    if (group !== undefined && --group.members === 0) this.#groups.delete(group.name)
   }
+}
+
+function sameSpec(left: CounterSpec, right: CounterSpec): boolean {
+  return left.kind === right.kind && left.limit === right.limit && (left.kind !== 'rate' || right.kind !== 'rate' || left.windowMs === right.windowMs && left.burst === right.burst)
+    && (left.kind !== 'calendar' || right.kind !== 'calendar' || left.period === right.period)
 }

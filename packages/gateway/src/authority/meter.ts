@@ -92,7 +92,8 @@ export class CalendarMeter implements Meter {
   capacity: number
   readonly #period: (CounterSpec & { kind: 'calendar' })['period']
   #window: Window
-  #used = new Map<number, number>()
+  /** Pairs of a window's begin and the units used in it; a Map would cost more than all the rest. */
+  #used: number[] = []
 
   constructor(spec: CounterSpec & { kind: 'calendar' }, at: Moment) {
     this.#period = spec.period
@@ -106,7 +107,8 @@ export class CalendarMeter implements Meter {
 
   available(at: Moment): number {
     this.#follow(at)
-    return this.capacity - (this.#used.get(this.#window.from) ?? 0)
+    const index = this.#find(this.#window.from)
+    return this.capacity - (index < 0 ? 0 : this.#used[index + 1] ?? 0)
   }
 
   take(units: number): void {
@@ -114,7 +116,7 @@ export class CalendarMeter implements Meter {
   }
 
   giveBack(units: number, from: number): void {
-    if (this.#used.has(from)) this.#add(from, -units)
+    if (this.#find(from) >= 0) this.#add(from, -units)
   }
 
   waitFor(_units: number, at: Moment): number {
@@ -127,12 +129,13 @@ export class CalendarMeter implements Meter {
 
   idle(at: Moment): boolean {
     this.#follow(at)
-    for (const [from, units] of this.#used) if (units !== 0 && from >= this.#window.from) return false
-    return true
+    return this.used().every(([from, units]) => units === 0 || from < this.#window.from)
   }
 
   used(): (readonly [number, number])[] {
-    return [...this.#used]
+    const pairs: (readonly [number, number])[] = []
+    for (let index = 0; index < this.#used.length; index += 2) pairs.push([this.#used[index] ?? 0, this.#used[index + 1] ?? 0])
+    return pairs
   }
 
   restore(used: readonly (readonly [number, number])[]): void {
@@ -143,10 +146,21 @@ export class CalendarMeter implements Meter {
     if (wall < this.#window.from || wall >= this.#window.until) this.#window = windowAt(this.#period, wall)
   }
 
+  #find(from: number): number {
+    for (let index = 0; index < this.#used.length; index += 2) if (this.#used[index] === from) return index
+    return -1
+  }
+
   #add(from: number, units: number): void {
-    this.#used.set(from, (this.#used.get(from) ?? 0) + units)
-    if (this.#used.size <= REMEMBERED_WINDOWS) return
-    this.#used.delete(Math.min(...[...this.#used.keys()].filter(other => other !== from)))
+    const index = this.#find(from)
+    if (index >= 0) this.#used[index + 1] = (this.#used[index + 1] ?? 0) + units
+    // A literal is as long as it needs to be; `push` on an empty array makes room for sixteen more.
+    else if (this.#used.length === 0) this.#used = [from, units]
+    else if (this.#used.length < 2 * REMEMBERED_WINDOWS) this.#used.push(from, units)
+    else {
+      const oldest = this.#find(Math.min(...this.used().map(([begin]) => begin)))
+      this.#used.splice(oldest, 2, from, units)
+    }
   }
 }
 

@@ -36,6 +36,8 @@ export class LimitTable {
   readonly #byUser: boolean
   #sets = new Map<Principal, Map<string, CounterSet | Map<string, CounterSet>>>()
   #count = 0
+  /** One string per rule and tenant, however many leases name it. */
+  readonly #groups = new Map<string, string>()
 
   constructor(rules: readonly LimitRule[], version: number, open: OpenLease) {
     this.#rules = rules.map(rule => ({ rule, matches: Object.entries(rule.match) as [LimitScope, readonly string[]][] }))
@@ -81,6 +83,13 @@ export class LimitTable {
     return set
   }
 
+  #intern(group: string): string {
+    const known = this.#groups.get(group)
+    if (known !== undefined) return known
+    this.#groups.set(group, group)
+    return group
+  }
+
   #build(x: Exchange, principal: Principal): CounterSet {
     const leases: Lease[] = []
     const resources: LimitResource[] = []
@@ -91,8 +100,8 @@ export class LimitTable {
       // A key without a team has no team's limit. A call that names no end user shares the limit of all such calls: leaving it out is no way around.
       if (values.includes(null)) continue
       for (const { resource, spec } of rule.amounts) {
-        const group = counterGroup(rule, resource, spec, principal.tenant)
-        const lease = this.#open(JSON.stringify([group, ...values]), group, spec, this.#version)
+        const group = this.#intern(counterGroup(rule, resource, spec, principal.tenant))
+        const lease = this.#open(`${group} ${JSON.stringify(values)}`, group, spec, this.#version)
         if (leases.includes(lease)) continue
         leases.push(lease)
         resources.push(resource)
