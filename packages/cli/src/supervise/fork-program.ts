@@ -18,7 +18,10 @@ export function forkProgram(path: string, args: readonly string[]): ChildProcess
  */
 export function forkWorker(path: string, args: readonly string[]): ChildProcess {
   cluster.setupPrimary({ exec: path, args: [...args], stdio: [...STDIO] })
-  return cluster.fork().process
+  const worker = cluster.fork()
+  // The process tells of the same error; a Worker would throw it where nobody listens.
+  worker.on('error', () => {})
+  return worker.process
 }
 
 /**

@@ -1,7 +1,9 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually, isAlive, processesOf, runCommand, type RunningCommand } from '../run-command.ts'
 
@@ -50,6 +52,18 @@ describe('a first start', () => {
     expect(models.status).toBe(200)
   })
 
+  it('prints a curl and an SDK snippet that work as pasted', async () => {
+    const command = await started()
+    const pasted = (from: string, to: string): string => command.output().split(`${from}\n\n`)[1]?.split(`\n\n${to}`)[0] ?? ''
+    const run = promisify(execFile)
+    if (existsSync('/usr/bin/curl')) {
+      const { stdout } = await run('sh', ['-c', `${pasted('First request:', 'With the OpenAI SDK:')} -s`])
+      expect(JSON.parse(stdout)).toMatchObject({ choices: [{ message: { content: 'Hello' } }] })
+    }
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', pasted('With the OpenAI SDK:', 'Stop with')], { cwd: import.meta.dirname })
+    expect(stdout).toBe('Hello\n')
+  })
+
   it('has no escape codes in what it prints to a file', async () => {
     expect((await started()).output()).not.toContain('\u001b')
   })
@@ -84,6 +98,18 @@ describe('what dies is replaced', () => {
     await eventually('the admin API', async () => command.instance().control !== control
       && (await fetch(`${command.url()}/admin/v1/logs`, { headers: { authorization: `Bearer ${keyOf(command, 'Admin')}` } })).status === 200)
     expect(await ask(command)).toBe(200)
+  })
+
+  it('a control process that finds its file broken leaves the workers as they are', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'headrace-cli-'))
+    writeFileSync(join(directory, 'headrace.yaml'), 'models: { mine: sandbox/echo }\n')
+    const command = await started(undefined, directory)
+    writeFileSync(join(directory, 'headrace.yaml'), 'models: [\n')
+    process.kill(command.instance().control, 'SIGKILL')
+    await eventually('the complaint', () => command.output().includes('the workers go on as they are configured'))
+    expect(await ask(command)).toBe(200)
+    writeFileSync(join(directory, 'headrace.yaml'), 'models: { mine: sandbox/echo }\n')
+    await eventually('the admin API', async () => (await fetch(`${command.url()}/admin/v1/logs`, { headers: { authorization: `Bearer ${keyOf(command, 'Admin')}` } })).status === 200)
   })
 
   it('the sandbox, where it was', async () => {

@@ -202,7 +202,7 @@ export class Supervisor {
       case 'fatal':
         if (this.#phase === 'starting') this.#fail(message.reason)
         // Invariant 2: the workers keep the configuration that they have.
-        else this.#options.onProblem(`The control process cannot start again: ${message.reason}`)
+        else this.#options.onProblem(`the control process gives up; the workers go on as they are configured. ${message.reason}`)
     }
   }
 
