@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CallRecord } from '@headrace/contract'
+import { readLogs } from '@headrace/stores'
 import { chatBody, completion, stream } from '../harness/completions.ts'
 import { answerJson, answerStream } from '../harness/scripted-upstream.ts'
 import { ADMIN_KEY, API_KEY, runHeadrace } from '../harness/start-headrace.ts'
@@ -43,17 +45,28 @@ describe('a call\'s row', () => {
   })
 
   const refusals = [
-    { name: 'a wrong key', headers: [['authorization', 'Bearer hr_wrong_key_0123456789']] as const, body: chatBody('up/refused-a'), kind: 'unauthenticated' },
-    { name: 'an unknown model', headers: null, body: chatBody('refused-b'), kind: 'model-not-found' },
-    { name: 'a body that is not JSON', headers: null, body: '{"model":', kind: 'invalid-request' },
+    { name: 'an unknown model', body: chatBody('refused-b'), kind: 'model-not-found' },
+    { name: 'a body that is not JSON', body: '{"model":', kind: 'invalid-request' },
   ]
-  it.each(refusals)('is there for $name too, as refused and never sent', async ({ headers, body, kind }) => {
+  it.each(refusals)('is there for $name too, as refused and never sent', async ({ body, kind }) => {
     const before = rig.upstream.requests.length
-    const answer = headers === null ? await rig.post(body, [['x-request-id', `refused-${kind}`]])
-      : await rig.post(body, [['x-request-id', `refused-${kind}`]], { headers: [...headers, ['content-type', 'application/json'], ['x-request-id', `refused-${kind}`]] })
+    const answer = await rig.post(body, [['x-request-id', `refused-${kind}`]])
     expect(answer.status).toBeGreaterThanOrEqual(400)
-    if (kind !== 'unauthenticated') expect(await rig.headrace.logs(`error_kind=${kind}`)).toMatchObject([{ outcome: 'refused', attempt: 0, errorKind: kind, status: answer.status, requestId: `refused-${kind}` }])
+    expect(await rig.headrace.logs(`error_kind=${kind}`)).toMatchObject([{ outcome: 'refused', attempt: 0, errorKind: kind, status: answer.status, requestId: `refused-${kind}` }])
     expect(rig.upstream.requests.length).toBe(before)
+  })
+
+  it('is not there for a caller who is not known: that is counted, and fills no disk', async () => {
+    const counted = async (): Promise<number> => Number(/^headrace_requests_total\{[^}]*status="401"\} (\d+)$/m.exec(await rig.headrace.metrics())?.[1] ?? 0)
+    const before = await counted()
+    const answer = await rig.post(chatBody('up/refused-a'), [], { headers: [['authorization', 'Bearer hr_wrong_key_0123456789'], ['content-type', 'application/json'], ['x-request-id', 'nobody']] })
+    expect(answer.status).toBe(401)
+    await until('the metrics to tell of it', async () => await counted() > before)
+    // What the same worker journals later is stored later.
+    await rig.post('{"model":', [['x-request-id', 'after-nobody']])
+    expect(await rig.headrace.logs('request_id=after-nobody')).toHaveLength(1)
+    const database = join(rig.headrace.dataDirectory, 'calls.db')
+    for (const tenant of ['', 'default']) expect(readLogs(database, { tenant, requestId: 'nobody' })).toEqual([])
   })
 
   it('is one per attempt', async () => {

@@ -25,6 +25,11 @@ export interface LogStore {
   query(query: LogQuery): readonly LogRow[]
   /** The row of one call, of whichever tenant: for the writer's own bookkeeping, never for answering people. */
   find(callId: string): CallRecord | null
+  /**
+   * Deletes at most `most` rows: those whose call began before `before` (Unix ms), else, while more than `maxBytes` are in use, the oldest.
+   * Returns how many it deleted: 0 = the store is within both bounds.
+   */
+  prune(before: number, maxBytes: number, most: number): number
   /** Drops the positions of segments that are gone. */
   forget(segments: readonly string[]): void
   close(): void

@@ -15,6 +15,16 @@ export interface ResolvedConfig {
   /** Left out = no limits. */
   readonly limits?: readonly LimitRule[]
   readonly policy: Policy
+  /** Left out = everything is kept. */
+  readonly log?: LogBounds
+}
+
+/** What the call log keeps. */
+export interface LogBounds {
+  /** Rows whose call began longer ago than this are deleted, ms. */
+  readonly retentionMs: number
+  /** Above this the oldest rows are deleted, bytes of the database that are in use. */
+  readonly maxBytes: number
 }
 
 export interface ServerConfig {

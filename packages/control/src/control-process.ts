@@ -72,6 +72,7 @@ export class ControlProcess {
     if (started.value !== null) tell({ type: 'keys-created', adminKey: started.value.adminKey, apiKey: started.value.apiKey })
     const database = join(data, 'calls.db')
     const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, onProblem: problem => this.#logProblems.add(problem) })
+    this.#keeper.onChange(changed => { if (changed.log !== undefined) logs.keep(changed.log) })
     if (config !== null) this.#stops.push(watchFile(config, () => this.#background(this.#keeper.reload({ onlyIfChanged: true })), say))
     const rates = setInterval(() => this.#rates.add(this.#fleet.metrics(), performance.now()), RATES_EVERY_MS)
     this.#stops.push(() => clearInterval(rates))

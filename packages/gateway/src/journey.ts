@@ -65,13 +65,16 @@ function noteRequest(x: Exchange, scanned: ScannedRequest, body: Buffer): void {
   if (policy.logBodies === 'full') x.requestBody = body.latin1Slice(0, Math.min(body.length, policy.logBodyLimit))
 }
 
-/** Answers a request that never reached a provider, and records it. */
+/**
+ * Answers a request that never reached a provider, and records it. Who is not known is only counted: otherwise anybody could fill the disk,
+ * and no tenant could see the row.
+ */
 function refuse(layers: JourneyLayers, x: Exchange, dialect: RelayDialect, sink: ClientSink, error: GatewayError): void {
   const told = dialect.encodeError(error, x.requestId)
   x.error = error.kind
   x.status = told.status
   x.committedAt = x.settledAt = performance.now()
   sink.respond(told.status, told.headers, told.body)
-  layers.journal.settle(x, 'refused', true)
+  if (x.principal !== null) layers.journal.settle(x, 'refused', true)
   layers.metrics.observe(x, true)
 }

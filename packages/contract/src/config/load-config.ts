@@ -66,6 +66,7 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,
       jsonDepth: file.server.limits.json_depth,
     },
+    log: { retentionMs: file.log.retention, maxBytes: file.log.max_size },
   }
 }
 

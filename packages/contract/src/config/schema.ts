@@ -114,6 +114,8 @@ export const fileSchema = strictMap({
     calls: flag(true).describe('Write the call log.'),
     bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),
     body_limit: size('64KiB', 0, 16 * 2 ** 20).describe('Kept of each body.'),
+    retention: duration('30d', MINUTE, 3_650 * DAY).describe('Calls that began longer ago are deleted.'),
+    max_size: size('10GiB', 2 ** 20, 2 ** 50).describe('Above it the oldest calls are deleted. The file keeps its length, and what was deleted makes room in it.'),
   }),
   relay: section({
     ask_usage: flag(true).describe('Ask providers for token usage on streams whose client did not ask.'),

@@ -2,7 +2,8 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqliteLogStore } from '../sqlite/log-store.ts'
 import { LogCollector } from './log-collector.ts'
-import type { FromLogWriter, ToLogWriter } from './log-writer.ts'
+import type { FromLogWriter, LogWriterData, ToLogWriter } from './log-writer.ts'
+import { prune } from './prune.ts'
 
 /**
  * Polled, not watched: a busy worker appends thousands of times per second, and each would wake a watcher;
@@ -11,22 +12,29 @@ import type { FromLogWriter, ToLogWriter } from './log-writer.ts'
 const POLL_MS = 100
 const FIND_DEAD_MS = 5000
 const AFTER_FAILURE_MS = 1000
+const PRUNE_EVERY_MS = 60_000
 
 /** Entry of the log writer's thread. Importing it elsewhere does nothing. */
 if (parentPort !== null) {
   const port = parentPort
-  const { directory, database } = workerData as { readonly directory: string, readonly database: string }
-  await run(directory, database, message => port.postMessage(message), listener => port.on('message', listener))
+  await run(workerData as LogWriterData, message => port.postMessage(message), listener => port.on('message', listener))
   port.close()
 }
 
-async function run(directory: string, database: string, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
+async function run({ directory, database, keep }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
   const exited = new Set<string>()
   const wake = new AbortController()
   let following = false
+  let bounds = keep
+  /** When old rows were last looked for; monotonic ms. */
+  let pruned = -Infinity
   listen(message => {
     if (message.type === 'exited') exited.add(message.prefix)
     else if (message.type === 'follow') following = message.on
+    else if (message.type === 'keep') {
+      bounds = message.bounds
+      pruned = -Infinity
+    }
     else wake.abort()
   })
   const pause = (ms: number): Promise<unknown> => delay(ms, undefined, { signal: wake.signal }).catch(() => undefined)
@@ -67,6 +75,14 @@ async function run(directory: string, database: string, tell: (message: FromLogW
           checked = performance.now()
         }
         await pass()
+        if (bounds === null || performance.now() - pruned < PRUNE_EVERY_MS) continue
+        pruned = performance.now()
+        // New rows are stored between two steps, so that nobody waits for old ones.
+        for (const _ of prune(store, bounds, Date.now())) {
+          await turn()
+          if (wake.signal.aborted) break
+          await pass()
+        }
       }
     } finally {
       store.close()

@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { CallRecord } from '@headrace/contract'
+import type { CallRecord, LogBounds } from '@headrace/contract'
 
 export interface LogWriterOptions {
   /** Where the workers' segments are. Created if missing. */
   readonly directory: string
   /** Path of the call log's SQLite file. */
   readonly database: string
+  /** What to keep; left out = everything. */
+  readonly keep?: LogBounds
   /** Hears in words of damage skipped and of failures; the writer goes on by itself. */
   readonly onProblem?: (problem: string) => void
 }
@@ -16,14 +18,18 @@ export interface LogWriter {
   recovered(): Promise<void>
   /** A worker is gone: what it began and did not settle becomes `unknown`. Without this the writer notices within 5 s. */
   workerExited(prefix: string): void
+  /** Changes what is kept. */
+  keep(bounds: LogBounds): void
   /** Rows as they are stored, for following. Returns the unsubscriber. */
   onRow(listener: (record: CallRecord) => void): () => void
   /** Reads and stores what is there, then ends the thread. */
   stop(): Promise<void>
 }
 
+/** What the thread begins with. */
+export interface LogWriterData { readonly directory: string, readonly database: string, readonly keep: LogBounds | null }
 /** To the thread. */
-export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'stop' }
+export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'stop' }
 /** From the thread. */
 export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string }
 
@@ -35,6 +41,7 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
   const listeners = new Set<(record: CallRecord) => void>()
   const recovered = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
+  let keep = options.keep ?? null
   let stopping = false
   let restart: NodeJS.Timeout | null = null
   let thread = start()
@@ -44,7 +51,7 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
     // The thread's file has this file's extension: `.ts` in the sources, `.mjs` or `.js` when bundled.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     const worker = new Worker(new URL(`./log-writer-thread${extension}`, import.meta.url), {
-      workerData: { directory: options.directory, database: options.database },
+      workerData: { directory: options.directory, database: options.database, keep } satisfies LogWriterData,
     })
     worker.on('message', (message: FromLogWriter) => {
       if (message.type === 'recovered') recovered.resolve()
@@ -65,6 +72,10 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
   return {
     recovered: () => recovered.promise,
     workerExited: prefix => post({ type: 'exited', prefix }),
+    keep(bounds) {
+      keep = bounds
+      post({ type: 'keep', bounds })
+    },
     onRow(listener) {
       listeners.add(listener)
       post({ type: 'follow', on: true })

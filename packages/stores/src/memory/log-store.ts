@@ -30,6 +30,14 @@ export class MemoryLogStore implements LogStore {
     return this.#rows.find(row => row.record.callId === callId)?.record ?? null
   }
 
+  prune(before: number, maxBytes: number, most: number): number {
+    const old = this.#rows.filter(({ record }) => record.startedAt < before)
+    const beyond = old.length > 0 ? old : this.#rows.reduce((sum, { record }) => sum + JSON.stringify(record).length, 0) > maxBytes ? this.#rows : []
+    const going = new Set(beyond.slice(0, most))
+    this.#rows = this.#rows.filter(row => !going.has(row))
+    return going.size
+  }
+
   forget(segments: readonly string[]): void {
     for (const segment of segments) this.#positions.delete(segment)
   }

@@ -60,6 +60,27 @@ export function logStoreSuite(name: string, make: () => LogStore): void {
       expect(ids({ tenant: 'default', model: 'm1', outcome: 'partial' })).toEqual([])
     })
 
+    it('prunes what began before a time, of every tenant and at most so many at once, then says that nothing is left', () => {
+      store.append([
+        sampleRecord({ callId: 'a.1', startedAt: 10, requestBody: 'x' }), sampleRecord({ callId: 'b.1', startedAt: 11, tenant: 'other' }),
+        sampleRecord({ callId: 'c.1', startedAt: 12 }), sampleRecord({ callId: 'd.1', startedAt: 20 }),
+      ], { segment: 's1', offset: 9 })
+      expect(store.prune(20, 2 ** 50, 2)).toBe(2)
+      expect(store.prune(20, 2 ** 50, 2)).toBe(1)
+      expect(store.prune(20, 2 ** 50, 2)).toBe(0)
+      expect([...ids({ tenant: 'default' }), ...ids({ tenant: 'other' })]).toEqual(['d.1'])
+      expect(store.checkpoints()).toHaveLength(1)
+    })
+
+    it('prunes the oldest while it is larger than it may be', () => {
+      const body = 'x'.repeat(100_000)
+      store.append(['a', 'b', 'c', 'd'].map(callId => sampleRecord({ callId, responseBody: body })), null)
+      let steps = 0
+      while (store.prune(0, 250_000, 1) > 0) steps++
+      expect(steps).toBeGreaterThanOrEqual(2)
+      expect(ids({ tenant: 'default', after: 0 })).toEqual(['c', 'd'].slice(steps - 2))
+    })
+
     it('answers newest first, or after a cursor oldest first, within the limit', () => {
       store.append(['a', 'b', 'c'].map((id, index) => sampleRecord({ callId: id, startedAt: index })), null)
       expect(ids({ tenant: 'default', limit: 2 })).toEqual(['c', 'b'])
