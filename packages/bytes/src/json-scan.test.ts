@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { scanMembers } from './json-scan.ts'
+import { scanMembers, type MemberScan } from './json-scan.ts'
+
+const scanText = (text: string, names: readonly string[], decodeKeys = false): MemberScan => scanMembers(Buffer.from(text), text, names, 10, decodeKeys)
 
 const values = (text: string, names = ['a', 'b']): string[] => {
-  const scan = scanMembers(text, names, 10)
+  const scan = scanText(text, names)
   return scan.status === 'ok' ? names.map((_, index) => text.slice(scan.starts[index], scan.ends[index])) : [scan.status, String(scan.offset)]
 }
 
@@ -23,12 +25,13 @@ describe('the byte scanner', () => {
     ['{"a":[}', 'malformed', 5], ['{a:1}', 'malformed', 1], ['{"a":1,}', 'malformed', 7], ['{"a":1 2}', 'malformed', 7], ['{"c":[[[[[[[[[[1]]]]]]]]]]}', 'too-deep', 5],
     ['{"a":"x\\', 'malformed', 5], [`{"a":"${'x'.repeat(40)}\\"`, 'malformed', 5],
   ])('says of %s: %s at %s', (text, status, offset) => {
-    expect(scanMembers(text, ['a'], 10)).toMatchObject({ status, offset })
+    expect(scanText(text, ['a'])).toMatchObject({ status, offset })
   })
 
   it('decodes escaped keys when asked, and sees through duplicates', () => {
-    expect(scanMembers('{"\\u0061":1}', ['a'], 10, true)).toMatchObject({ status: 'ok', starts: [10] })
-    expect(scanMembers('{"a":1,"\\u0061":2}', ['a'], 10, true).status).toBe('duplicate')
-    expect(scanMembers('{"\\x":1}', ['a'], 10, true).status).toBe('malformed')
+    const scan = scanText('{"\\u0061":1}', ['a'], true)
+    expect([scan.status, scan.starts[0], scan.ends[0]]).toEqual(['ok', 10, 11])
+    expect(scanText('{"a":1,"\\u0061":2}', ['a'], true).status).toBe('duplicate')
+    expect(scanText('{"\\x":1}', ['a'], true).status).toBe('malformed')
   })
 })

@@ -11,6 +11,9 @@ const METADATA_LIMIT = 4096
 const ABSENT: Span = Object.freeze({ start: -1, end: -1 })
 const NO_OPTIONS: Options = Object.freeze({ includeUsage: false, span: ABSENT, includeUsageSpan: ABSENT })
 const QUOTE = 0x22, OPEN_BRACE = 0x7b
+/** Good model names seen lately. Their number is a power of two. */
+const RECENT = 32
+const recent: string[] = Array.from({ length: RECENT }, () => '')
 
 interface Options { readonly includeUsage: boolean, readonly span: Span, readonly includeUsageSpan: Span }
 
@@ -22,37 +25,37 @@ interface Options { readonly includeUsage: boolean, readonly span: Span, readonl
 export function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
   if (!isUtf8(body)) return invalid('The body is not valid UTF-8. Send JSON encoded as UTF-8.')
   const text = body.latin1Slice()
-  let scan = scanMembers(text, NAMES, limits.jsonDepth)
+  let scan = scanMembers(body, text, NAMES, limits.jsonDepth)
   const escapedKeys = scan.status === 'unsure'
-  if (escapedKeys) scan = scanMembers(text, NAMES, limits.jsonDepth, true)
+  if (escapedKeys) scan = scanMembers(body, text, NAMES, limits.jsonDepth, true)
   if (scan.status !== 'ok') return failure(scanError(body, scan, limits.jsonDepth))
   // Depth is bounded by now: a whole parse is safe, and settles what an odd body means.
   if (escapedKeys && parse(body.utf8Slice(0, body.length)) === undefined) return invalid('The body is not valid JSON.')
 
-  const model = readModel(body, text, spanAt(scan, MODEL))
-  if (!model.ok) return model
-  const stream = operation === 'embeddings' ? success(false) : readStream(text, spanAt(scan, STREAM))
-  if (!stream.ok) return stream
-  const options = readOptions(text, spanAt(scan, OPTIONS), limits.jsonDepth)
+  const modelSpan = spanAt(scan, MODEL)
+  const model = readModel(text, modelSpan)
+  if (typeof model !== 'string') return failure(model)
+  const stream = operation === 'embeddings' ? false : readFlag(text, spanAt(scan, STREAM))
+  if (stream === null) return invalid('"stream" must be true or false.', 'stream')
+  const options = readOptions(body, text, spanAt(scan, OPTIONS), limits.jsonDepth)
   if (!options.ok) return options
   const maxCompletion = readCount(text, spanAt(scan, MAX_COMPLETION_TOKENS))
   return success({
     text,
-    model: model.value,
-    stream: stream.value,
+    model,
+    stream,
     includeUsage: options.value.includeUsage,
-    user: readUser(body, text, spanAt(scan, USER)),
+    user: readUser(text, spanAt(scan, USER)),
     metadata: readMetadata(text, spanAt(scan, METADATA)),
     maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(text, spanAt(scan, MAX_TOKENS)),
-    modelSpan: spanAt(scan, MODEL),
+    modelSpan,
     optionsSpan: options.value.span,
     includeUsageSpan: options.value.includeUsageSpan,
   })
 }
 
-function invalid(message: string, param: string | null = null): Result<never> {
-  return failure(gatewayError('invalid-request', message, { param }))
-}
+const fault = (message: string, param: string | null): GatewayError => gatewayError('invalid-request', message, { param })
+const invalid = (message: string, param: string | null = null): Result<never> => failure(fault(message, param))
 
 function spanAt(scan: MemberScan, index: number): Span {
   const start = scan.starts[index] ?? -1
@@ -78,14 +81,29 @@ function lineAt(body: Buffer, offset: number): number {
   return line
 }
 
-function readModel(body: Buffer, text: string, span: Span): Result<string> {
-  if (span.start < 0) return invalid('"model" is missing. Name a model; GET /v1/models lists them.', 'model')
-  const model = readString(body, text, span)
-  if (model === null) return invalid('"model" is not a valid JSON string.', 'model')
-  if (model === '') return invalid('"model" is empty. Name a model; GET /v1/models lists them.', 'model')
-  if (model.length > MODEL_LIMIT) return invalid(`"model" is longer than ${MODEL_LIMIT} characters.`, 'model')
-  if (hasControl(model) || !model.isWellFormed()) return invalid('"model" contains control characters or broken Unicode.', 'model')
-  return success(model)
+function readModel(text: string, span: Span): string | GatewayError {
+  if (span.start < 0) return fault('"model" is missing. Name a model; GET /v1/models lists them.', 'model')
+  const known = recentModel(text, span)
+  if (known !== '') return known
+  const model = readString(text, span)
+  if (model === null) return fault('"model" is not a valid JSON string.', 'model')
+  if (model === '') return fault('"model" is empty. Name a model; GET /v1/models lists them.', 'model')
+  if (model.length > MODEL_LIMIT) return fault(`"model" is longer than ${MODEL_LIMIT} characters.`, 'model')
+  if (hasControl(model) || !model.isWellFormed()) return fault('"model" contains control characters or broken Unicode.', 'model')
+  if (model.length === span.end - span.start - 2) recent[recentSlot(text, span)] = model
+  return model
+}
+
+/** Models repeat: one that was seen lately and is written plainly is known to be good, and needs neither a copy nor, where it is looked up, its hash. '' = none. */
+function recentModel(text: string, span: Span): string {
+  const model = recent[recentSlot(text, span)] ?? ''
+  return model.length === span.end - span.start - 2 && text.charCodeAt(span.start) === QUOTE && text.startsWith(model, span.start + 1) ? model : ''
+}
+
+/** By the length and two characters in the middle. */
+function recentSlot(text: string, span: Span): number {
+  const middle = (span.start + span.end) >> 1
+  return (span.end - span.start + text.charCodeAt(middle) + text.charCodeAt(middle - 1)) & (RECENT - 1)
 }
 
 function hasControl(text: string): boolean {
@@ -99,15 +117,14 @@ function hasControl(text: string): boolean {
 /** Latin1 to the text that its bytes are. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
 
-/** The decoded string literal; null = not a string, or not a valid one. */
-function readString(body: Buffer, text: string, span: Span): string | null {
+/** The decoded string literal; null = not a string, or not a valid one. A string of its own: a slice of the text would keep the whole body alive in logs and caches. */
+function readString(text: string, span: Span): string | null {
   if (text.charCodeAt(span.start) !== QUOTE) return null
   for (let at = span.start + 1; at < span.end - 1; at++) {
     const byte = text.charCodeAt(at)
     if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return parseString(utf8(text.slice(span.start, span.end)))
   }
-  // A string of its own: a slice of the text would keep the whole body alive in logs and caches.
-  return body.latin1Slice(span.start + 1, span.end - 1)
+  return Buffer.from(text.slice(span.start + 1, span.end - 1), 'latin1').latin1Slice()
 }
 
 function parseString(json: string): string | null {
@@ -124,29 +141,29 @@ function parse(json: string): unknown {
   }
 }
 
-function readStream(text: string, span: Span): Result<boolean> {
-  if (span.start < 0) return success(false)
-  const literal = text.slice(span.start, Math.min(span.end, span.start + 8))
-  if (literal === 'true') return success(true)
-  if (literal === 'false' || literal === 'null') return success(false)
-  return invalid('"stream" must be true or false.', 'stream')
+/** Null = neither true nor false. */
+function readFlag(text: string, span: Span): boolean | null {
+  if (span.start < 0 || isLiteral(text, span, 'false') || isLiteral(text, span, 'null')) return false
+  return isLiteral(text, span, 'true') ? true : null
 }
 
-function readOptions(text: string, span: Span, depth: number): Result<Options> {
+const isLiteral = (text: string, span: Span, literal: string): boolean =>
+  span.end - span.start === literal.length && text.startsWith(literal, span.start)
+
+function readOptions(body: Buffer, text: string, span: Span, depth: number): Result<Options> {
   if (span.start < 0) return success(NO_OPTIONS)
-  const first = text.charCodeAt(span.start)
-  if (first === 0x6e && text.slice(span.start, span.end) === 'null') return success({ includeUsage: false, span, includeUsageSpan: ABSENT })
-  if (first !== OPEN_BRACE) return invalid('"stream_options" must be an object.', 'stream_options')
-  const inner = scanMembers(text, OPTION_KEYS, depth, true, span.start, span.end)
+  if (isLiteral(text, span, 'null')) return success({ includeUsage: false, span, includeUsageSpan: ABSENT })
+  if (text.charCodeAt(span.start) !== OPEN_BRACE) return invalid('"stream_options" must be an object.', 'stream_options')
+  const inner = scanMembers(body, text, OPTION_KEYS, depth, true, span.start, span.end)
   if (inner.status !== 'ok') return invalid('"stream_options" is not a valid object, or names include_usage twice.', 'stream_options')
   const usage = spanAt(inner, 0)
-  const literal = usage.start < 0 ? 'null' : text.slice(usage.start, Math.min(usage.end, usage.start + 8))
-  if (literal !== 'true' && literal !== 'false' && literal !== 'null') return invalid('"stream_options.include_usage" must be true or false.', 'stream_options')
-  return success({ includeUsage: literal === 'true', span, includeUsageSpan: usage })
+  const includeUsage = readFlag(text, usage)
+  if (includeUsage === null) return invalid('"stream_options.include_usage" must be true or false.', 'stream_options')
+  return success({ includeUsage, span, includeUsageSpan: usage })
 }
 
-function readUser(body: Buffer, text: string, span: Span): string {
-  return span.start < 0 ? '' : (readString(body, text, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
+function readUser(text: string, span: Span): string {
+  return span.start < 0 ? '' : (readString(text, span) ?? '').slice(0, USER_LIMIT).toWellFormed()
 }
 
 /** Only what is an object, whole, valid and short is recorded. */
