@@ -226,7 +226,13 @@ export class Supervisor {
   #describe(): void {
     const bound = this.#workers.bound
     if (this.#phase !== 'running' || bound === null) return
-    describeInstance(this.#options.data, { workers: this.#workers.pids, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, ...bound, tls: this.#workers.tls })
+    const { pids: workers, tls } = this.#workers
+    try {
+      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, ...bound, tls })
+    } catch (error) {
+      // A full disk must not end what runs.
+      this.#options.onProblem(`the list of processes in ${this.#options.data} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   #died(what: string, how: string, restartMs: number | null): void {
