@@ -101,6 +101,8 @@ describe('a calendar counter under a stepping clock', () => {
     day.giveBack(10, windowAt('day', noon).from)
     expect(day.available(at(0, noon + 12 * HOUR))).toBe(10)
     expect(day.available(at(0, noon))).toBe(10)
+    day.giveBack(5, windowAt('day', noon).from)
+    expect(day.available(at(0, noon))).toBe(10)
   })
 
   it('remembers a bounded number of days', () => {

@@ -116,7 +116,8 @@ export class CalendarMeter implements Meter {
   }
 
   giveBack(units: number, from: number): void {
-    if (this.#find(from) >= 0) this.#add(from, -units)
+    const index = this.#find(from)
+    if (index >= 0) this.#add(from, -Math.min(units, this.#used[index + 1] ?? 0))
   }
 
   waitFor(_units: number, at: Moment): number {
