@@ -5,6 +5,7 @@ import { classifyResponse, isStreamHead, readRetryAfter } from './classify-respo
 import { encodeError, encodeStreamError } from './encode-error.ts'
 import { readJsonUsage } from './json-usage.ts'
 import { encodeModel, encodeModels } from './models.ts'
+import { readUsage } from './read-usage.ts'
 
 const head = (headers: Record<string, string> = { 'content-type': 'application/json' }): ResponseHead => ({ header: name => headers[name] })
 const UNKNOWN = { inputTokens: -1, outputTokens: -1, cachedInputTokens: -1, cacheWriteTokens: -1, reasoningTokens: -1 }
@@ -95,6 +96,22 @@ describe('reading usage from an answer', () => {
     const told = readJsonUsage(text)
     expect(told).toEqual({ usage: expected, finishReason: finish })
     expect(readJsonUsage(Buffer.from(text))).toEqual(told)
+  })
+
+  it('reads any usage object as a whole parse would', () => {
+    const count = fc.oneof(fc.constantFrom('0', '7', '180', '1e3', '-1', '1.5', '01', 'null', '"7"', '{}', '[1]', 'true', '1000000000000', '1000000000001', '99999999999999999999'))
+    const name = fc.constantFrom('prompt_tokens', 'completion_tokens', 'total_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens', 'audio_tokens', 'prompt\\u005ftokens', 'cost')
+    const object = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+      fc.tuple(fc.array(fc.tuple(name, value), { maxLength: 5 }), fc.constantFrom('', ' ', '\n  ')).map(([members, space]) =>
+        `{${members.map(([key, text]) => `${space}"${key}"${space}:${space}${text}`).join(',')}${space}}`)
+    const details = fc.array(fc.tuple(fc.constantFrom('prompt_tokens_details', 'completion_tokens_details', 'cost_details'), fc.oneof(object(count), count)), { maxLength: 3 })
+    fc.assert(fc.property(object(count), details, fc.constantFrom('', ',"service_tier":"default"', ',"x":{"finish_reason":"length"}'), (top, inner, after) => {
+      const usageText = `${top.slice(0, -1)}${inner.map(([key, text], index) => `${index === 0 && /^{\s*}$/.test(top) ? '' : ','}"${key}":${text}`).join('')}}`
+      const text = `{"choices":[{"finish_reason":"stop"}],"usage":${usageText}${after}}`
+      let expected: unknown = UNKNOWN
+      try { expected = readUsage((JSON.parse(text) as { usage: unknown }).usage) } catch { /* not JSON: nothing is known */ }
+      expect(readJsonUsage(text).usage).toEqual(expected)
+    }), { numRuns: 2000 })
   })
 
   it('reads what a whole parse would, whatever the text says', () => {

@@ -27,8 +27,11 @@ const refusal = (kind: ErrorKind, upstreamStatus: number, retryAfterMs: number):
 const protocol = (message: string, upstreamStatus: number): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus })
 
 /** True for an event stream. */
-export const isStreamHead = (head: ResponseHead): boolean =>
-  (head.header('content-type') ?? '').trimStart().toLowerCase().startsWith('text/event-stream')
+export function isStreamHead(head: ResponseHead): boolean {
+  const type = head.header('content-type') ?? ''
+  if (type.startsWith('application/json')) return false
+  return type.startsWith('text/event-stream') || type.trimStart().toLowerCase().startsWith('text/event-stream')
+}
 
 /** Maps a provider's answer that is not a stream: null = a good answer. `body`: a refusal's prefix (<= 64 KiB) or a whole good answer. */
 export function classifyResponse(status: number, head: ResponseHead, body: Buffer | string): GatewayError | null {
@@ -46,8 +49,8 @@ export function classifyResponse(status: number, head: ResponseHead, body: Buffe
 
 /** A 200 can lie: an error in its body, a web page, nothing at all. */
 function checkAnswer(status: number, head: ResponseHead, text: string): GatewayError | null {
-  const type = (head.header('content-type') ?? 'application/json').toLowerCase()
-  if (!type.includes('json')) return protocol('The provider answered with something other than JSON.', status)
+  const type = head.header('content-type') ?? 'application/json'
+  if (!type.startsWith('application/json') && !type.toLowerCase().includes('json')) return protocol('The provider answered with something other than JSON.', status)
   let first = 0
   while (isSpace(text.charCodeAt(first))) first++
   let last = text.length - 1

@@ -1,5 +1,6 @@
 import { UNKNOWN_USAGE, type Usage } from '@headrace/contract'
 import { asObject, readUsage } from './read-usage.ts'
+import { UsageReader } from './usage-reader.ts'
 
 export interface JsonUsage { readonly usage: Usage, readonly finishReason: string }
 
@@ -16,8 +17,14 @@ export function readJsonUsage(body: Buffer | string): JsonUsage {
   const text = typeof body === 'string' ? body : body.latin1Slice()
   const valueStart = lastKeyValue(text, '"usage"')
   if (valueStart < 0) return { usage: UNKNOWN_USAGE, finishReason: lastFinishReason(text) }
-  const first = text.charCodeAt(valueStart)
-  const valueEnd = first === 0x7b ? containerEnd(text, valueStart) : -1
+  const reader = new UsageReader(text, valueStart)
+  const plain = reader.read()
+  if (plain !== null && closesOnlyTopLevel(text, reader.at)) {
+    // Usually the choices stand before the usage: no need to search backwards through what follows them.
+    const after = text.includes('"finish_reason"', reader.at)
+    return { usage: plain, finishReason: lastFinishReason(text, after ? text.length : valueStart) }
+  }
+  const valueEnd = text.charCodeAt(valueStart) === 0x7b ? containerEnd(text, valueStart) : -1
   if (valueEnd > 0 && closesOnlyTopLevel(text, valueEnd)) {
     const usage = readUsage(parse(text.slice(valueStart, valueEnd)))
     return { usage, finishReason: lastFinishReason(text) }
@@ -42,16 +49,17 @@ export function lastFinishOf(choices: unknown): string {
   return reason
 }
 
-function lastFinishReason(text: string): string {
-  const start = lastKeyValue(text, '"finish_reason"')
+function lastFinishReason(text: string, from = text.length): string {
+  const start = lastKeyValue(text, '"finish_reason"', from)
+  if (text.startsWith('"stop"', start)) return 'stop'
   if (start < 0 || text.charCodeAt(start) !== 0x22) return ''
   const end = text.indexOf('"', start + 1)
   return end < 0 ? '' : text.slice(start + 1, Math.min(end, start + 1 + FINISH_LIMIT))
 }
 
-/** Where the value of the last such key begins; -1 = no such key. */
-function lastKeyValue(text: string, quotedKey: string): number {
-  for (let at = text.lastIndexOf(quotedKey); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(quotedKey, at - 1)) {
+/** Where the value of the last such key that begins at `from` or before begins; -1 = no such key. */
+function lastKeyValue(text: string, quotedKey: string, from = text.length): number {
+  for (let at = text.lastIndexOf(quotedKey, from); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(quotedKey, at - 1)) {
     if (at > 0 && text.charCodeAt(at - 1) === 0x5c) continue
     const colon = skipSpace(text, at + quotedKey.length)
     if (text.charCodeAt(colon) === 0x3a) return skipSpace(text, colon + 1)
@@ -69,10 +77,10 @@ function skipSpace(text: string, at: number): number {
 
 /** From an opening quote to after the closing one. */
 function stringEnd(text: string, at: number): number {
-  for (at++; at < text.length; at++) {
-    const unit = text.charCodeAt(at)
-    if (unit === 0x22) return at + 1
-    if (unit === 0x5c) at++
+  for (let quote = text.indexOf('"', at + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let before = quote
+    while (text.charCodeAt(before - 1) === 0x5c) before--
+    if ((quote - before) % 2 === 0) return quote + 1
   }
   return -1
 }

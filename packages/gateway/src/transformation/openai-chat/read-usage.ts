@@ -1,7 +1,7 @@
 import { UNKNOWN_USAGE, type Usage } from '@headrace/contract'
 
 /** Counts above this are nonsense (a trillion tokens). */
-const COUNT_LIMIT = 1e12
+export const COUNT_LIMIT = 1e12
 
 /** Narrows to a JSON object. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
