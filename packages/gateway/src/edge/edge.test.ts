@@ -201,6 +201,39 @@ describe.each(LANES)('%s lane', listener => {
     client.socket.destroy()
   })
 
+  test('an answer larger than the socket takes is whole, and the next request waits for it', async () => {
+    const body = 'x'.repeat(8_000_000)
+    const { port } = await start({ listener, serve: (_d, _o, _head, request, sink) => { sink.respond(200, '', request.length === 1 ? body : 'small') } })
+    const client = RawClient.to(port)
+    client.socket.pause()
+    client.send(post('a') + post('ab'))
+    await new Promise(resolve => setTimeout(resolve, 50))
+    client.socket.resume()
+    const text = await client.until(received => received.endsWith('small'))
+    client.socket.destroy()
+    expect(text.split('HTTP/1.1 200 OK\r\n')).toHaveLength(3)
+    expect(text).toContain(`content-length: 8000000\r\n\r\n${body}HTTP/1.1 200 OK\r\n`)
+  })
+
+  test.each([
+    ['HEAD has the length and no body', 'HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n', /^HTTP\/1\.1 200 OK\r\n[^]*content-length: 8\r\n\r\n$/],
+    ['HTTP/1.0 is closed', 'GET /x HTTP/1.0\r\n\r\n', /^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n[^]*\r\n\r\nlocal \/x$/],
+    ['HTTP/1.0 that asks for it is kept, and told so', 'GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', /^HTTP\/1\.1 200 OK\r\n[^]*connection: keep-alive\r\n[^]*\r\n\r\nlocal \/x$/],
+    ['Expect: 100-continue is told to go on, once', post('{}', ['Expect: 100-continue']), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n(?:(?!HTTP)[^])*serve/],
+    ['chunks and trailers are a body', `POST ${PATH} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\nX-T: v\r\n\r\n`, /^HTTP\/1\.1 200 OK\r\n[^]*serve/],
+  ])('whole answers: %s; a request after it is answered too where the connection stays', async (name, request, expected) => {
+    const { port, seen } = await start({ listener })
+    const client = RawClient.to(port).send(request)
+    await client.until(text => expected.test(text))
+    expect(client.text).toMatch(expected)
+    if (name.includes('closed')) return void await client.rest()
+    const before = client.text.length
+    client.send(post('after'))
+    await client.until(text => text.length > before && text.endsWith(`serve ${PATH}`))
+    client.socket.destroy()
+    expect(seen.map(one => one.body)).toEqual([name.startsWith('chunks') ? 'ab' : name.startsWith('Expect') ? '{}' : '', 'after'])
+  })
+
   test('draining finishes what is in flight, closes what is idle and takes nothing new', async () => {
     let held: ClientSink | null = null
     const { edge, port } = await start({ listener, serve: (_d, _o, _head, _body, sink) => { held = sink } })

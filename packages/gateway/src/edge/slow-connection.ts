@@ -132,7 +132,8 @@ export class SlowConnection implements Connection, BodyReceiver {
    * Sends a whole answer past `node:http`, whose own way of rendering it costs four times as much, and tells it that this one is over:
    * `finish` is what it waits for before the next.
    */
-  finish(text: string): void {
+  finish(exchange: SlowExchange, text: string): void {
+    if (this.#current !== exchange || this.#phase === CLOSING) return
     if (this.#closeAfter || this.door.draining) {
       this.#current = null
       return this.#close(text)

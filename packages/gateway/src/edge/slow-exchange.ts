@@ -45,7 +45,7 @@ export class SlowExchange implements RequestHead, ClientSink {
     const text = typeof body === 'string' ? body : body.latin1Slice()
     const bodiless = status === 204 || status === 304
     const length = bodiless ? '' : `content-length: ${text.length}\r\n`
-    this.#connection.finish(`${statusLine(status)}${headers}${this.#corsLines()}${this.#connection.door.dateLine}${this.#persistence()}${length}\r\n${bodiless || this.method === 'HEAD' ? '' : text}`)
+    this.#connection.finish(this, `${statusLine(status)}${headers}${this.#corsLines()}${this.#connection.door.dateLine}${this.#persistence()}${length}\r\n${bodiless || this.method === 'HEAD' ? '' : text}`)
   }
 
   begin(status: number, headers: string): void {

@@ -46,6 +46,8 @@ function refuseHeaders(request: IncomingMessage): Refusal | null {
 
 function repeatedHeader(request: IncomingMessage): string | null {
   const raw = request.rawHeaders
+  // As many names as lines: nothing is repeated. Node's own names are lower-case.
+  if (2 * Object.keys(request.headers).length === raw.length) return null
   const seen: string[] = []
   for (let index = 0; index < raw.length; index += 2) {
     const name = (raw[index] ?? '').toLowerCase()
