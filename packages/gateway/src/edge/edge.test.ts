@@ -114,7 +114,7 @@ describe.each(LANES)('%s lane', listener => {
     let sent = 0
     const { port } = await start({ listener, serve: (_d, _o, _head, _body, sink) => {
       const fill = (): void => {
-        while (sent < 400) {
+        while (sent < 200) {
           sent++
           if (!sink.write('y'.repeat(65_536))) return
         }
@@ -128,10 +128,10 @@ describe.each(LANES)('%s lane', listener => {
     client.socket.pause()
     client.send(post(''))
     await eventually(() => sent > 1)
-    expect(sent).toBeLessThan(400)
+    expect(sent).toBeLessThan(200)
     client.socket.resume()
     await client.until(text => text.endsWith('\r\n0\r\n\r\n'))
-    expect(count(client.text, 'y'.repeat(65_536))).toBe(400)
+    expect(count(client.text, 'y'.repeat(65_536))).toBe(200)
     client.socket.destroy()
   })
 
