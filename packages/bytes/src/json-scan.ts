@@ -13,7 +13,7 @@ export interface MemberScan {
 }
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, COLON = 0x3a
-const OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d, OPEN_BRACKET = 0x5b, CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d, OPEN_BRACKET = 0x5b
 /** Characters of a string looked at one by one before the native search is worth its call: enough for names and roles. */
 const NEAR = 9
 /** A depth limit cannot exceed this. */
