@@ -32,6 +32,8 @@ export interface HeadraceOptions {
   /** Use this data directory (and its configuration's folder) again, as after a crash. */
   readonly directory?: string
   readonly tls?: boolean
+  /** Further arguments of `headrace start`. */
+  readonly args?: readonly string[]
 }
 
 export interface Headrace {
@@ -74,7 +76,7 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
   if (options.directory === undefined || options.config !== undefined) writeFileSync(configPath, options.yaml ?? renderConfig(options.config ?? {}))
   rmSync(join(dataDirectory, 'headrace.pid.json'), { force: true })
 
-  const child = spawn(process.execPath, [CLI, 'start', '--config', configPath, '--data', dataDirectory, '--port', '0'], {
+  const child = spawn(process.execPath, [CLI, 'start', '--config', configPath, '--data', dataDirectory, '--port', '0', ...(options.args ?? [])], {
     cwd: directory, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -37,6 +37,8 @@ export class Exchange {
   metadata = ''
   tags = ''
   plan: Plan | null = null
+  /** Header lines for the client that do not depend on the target (limits), each ending in CRLF. */
+  answerHeaders = ''
   /** Attempts begun so far; the current one's number, from 1. */
   attempts = 0
   target: Target | null = null

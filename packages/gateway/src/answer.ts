@@ -136,7 +136,7 @@ export class Answer {
   }
 
   #headers(): string {
-    return `content-type: ${this.#contentType}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.target?.answerHeaders ?? ''}`
+    return `content-type: ${this.#contentType}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.target?.answerHeaders ?? ''}`
   }
 
   #readUsage(): void {

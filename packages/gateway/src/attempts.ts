@@ -6,6 +6,7 @@ import {
 import { Answer } from './answer.ts'
 import type { IntentHolder, Journal } from './observability/journal.ts'
 import type { Metrics } from './observability/metrics.ts'
+import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
 import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
 
 /** What the attempts need of the layers, wired once in `main.ts`. */
@@ -14,6 +15,7 @@ export interface AttemptLayers {
   readonly journal: Journal
   readonly metrics: Metrics
   readonly retryBudget: RetryBudget
+  readonly limiter: Limiter
 }
 
 /** A request that is ready to be sent to any target of its plan. */
@@ -22,6 +24,8 @@ export interface PreparedCall {
   readonly plan: Plan
   readonly dialect: RelayDialect
   readonly sink: ClientSink
+  /** What it holds of its limits: given back when it settles. */
+  readonly admission: Admission
   /** The body for one target, as latin1 (one char = one byte). */
   readonly body: (target: Target) => string
   /** Per-request header lines for the provider. */
@@ -193,7 +197,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
       const told = this.#prepared.dialect.encodeError(error, x.requestId)
       x.status = told.status
       x.committedAt = performance.now()
-      this.#prepared.sink.respond(told.status, told.headers + (x.target?.answerHeaders ?? ''), told.body)
+      this.#prepared.sink.respond(told.status, told.headers + x.answerHeaders + (x.target?.answerHeaders ?? ''), told.body)
     }
     this.#settle('settled', true)
   }
@@ -205,6 +209,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
       x.settledAt = now
       this.#call = null
       this.#prepared.sink.listener = null
+      this.#layers.limiter.settle(this.#prepared.admission, x)
     }
     this.#layers.journal.settle(x, outcome, final)
     this.#layers.metrics.observe(x, final)

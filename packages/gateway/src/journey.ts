@@ -1,10 +1,11 @@
 import {
   Exchange, gatewayError,
-  type ClientSink, type DialectId, type GatewayError, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
+  type ClientSink, type DialectId, type GatewayError, type Plan, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
 } from '@headrace/contract'
 import { Attempts, type AttemptLayers } from './attempts.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
+import { Admission } from './orchestration/limits/limiter.ts'
 
 /** What the journey needs of the layers, wired once in `main.ts`. */
 export interface JourneyLayers extends AttemptLayers {
@@ -15,7 +16,8 @@ export interface JourneyLayers extends AttemptLayers {
 
 /**
  * A model call's journey, top to bottom: who is calling, what is asked, where it may go, does a plugin object - then the attempts.
- * Nothing is awaited before the first attempt but a plugin (invariant 6). Every way out answers the client and settles the exchange.
+ * Nothing is awaited before the first attempt but a lease that has run out and a plugin
+ * (invariants 6 and 12). Every way out answers the client and settles the exchange.
  */
 export function createJourney(layers: JourneyLayers): Serve {
   return function serve(dialectId, operation, head, body, sink) {
@@ -39,21 +41,44 @@ export function createJourney(layers: JourneyLayers): Serve {
     const plan = snapshot.plan(x.model, principal.value)
     if (!plan.ok) return refuse(layers, x, dialect, sink, plan.error)
     x.plan = plan.value
-    x.admittedAt = performance.now()
-
-    const askUsage = snapshot.policy.askUsage
-    const attempts = new Attempts(layers, {
-      exchange: x, plan: plan.value, dialect, sink,
-      body: target => dialect.spliceRequest(body, scanned.value, target.modelJson, askUsage && target.usageOption),
-      headers: upstreamHeaders(x),
-      withholdUsage: askUsage && !scanned.value.includeUsage,
-    })
-    if (snapshot.hooks.onCall === null) return attempts.start()
-    void snapshot.hooks.onCall(x).then(
-      refusal => refusal === null ? attempts.start() : refuse(layers, x, dialect, sink, refusal),
-      () => refuse(layers, x, dialect, sink, gatewayError('internal', 'A plugin failed; the request was not sent on.')),
-    )
+    const request: Request = { x, dialect, sink, body, scanned: scanned.value, plan: plan.value }
+    const admission = layers.limiter.admit(x, body, scanned.value.maxTokens)
+    if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
+    else depart(layers, request, admission)
   }
+}
+
+/** A request that is understood and has a plan. */
+interface Request {
+  readonly x: Exchange
+  readonly dialect: RelayDialect
+  readonly sink: ClientSink
+  readonly body: Buffer
+  readonly scanned: ScannedRequest
+  readonly plan: Plan
+}
+
+/** The limits have spoken; a plugin may object; then the attempts. */
+function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan }: Request, admission: Admission | GatewayError): void {
+  x.answerHeaders = layers.limiter.headers(x)
+  if (!(admission instanceof Admission)) return refuse(layers, x, dialect, sink, admission)
+  x.admittedAt = performance.now()
+  const { hooks, policy } = x.snapshot
+  const attempts = new Attempts(layers, {
+    exchange: x, plan, dialect, sink, admission,
+    body: target => dialect.spliceRequest(body, scanned, target.modelJson, policy.askUsage && target.usageOption),
+    headers: upstreamHeaders(x),
+    withholdUsage: policy.askUsage && !scanned.includeUsage,
+  })
+  if (hooks.onCall === null) return attempts.start()
+  const object = (refusal: GatewayError): void => {
+    layers.limiter.settle(admission, x)
+    refuse(layers, x, dialect, sink, refusal)
+  }
+  void hooks.onCall(x).then(
+    refusal => refusal === null ? attempts.start() : object(refusal),
+    () => object(gatewayError('internal', 'A plugin failed; the request was not sent on.')),
+  )
 }
 
 function noteRequest(x: Exchange, scanned: ScannedRequest, body: Buffer): void {
@@ -74,7 +99,7 @@ function refuse(layers: JourneyLayers, x: Exchange, dialect: RelayDialect, sink:
   x.error = error.kind
   x.status = told.status
   x.committedAt = x.settledAt = performance.now()
-  sink.respond(told.status, told.headers, told.body)
+  sink.respond(told.status, told.headers + x.answerHeaders, told.body)
   if (x.principal !== null) layers.journal.settle(x, 'refused', true)
   layers.metrics.observe(x, true)
 }

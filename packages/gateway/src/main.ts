@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   success,
-  type DialectId, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
+  type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
 import { readCertificate, type Certificate } from './edge/certificate.ts'
 import { CertificateWatch } from './edge/certificate-watch.ts'
@@ -12,6 +12,7 @@ import { createJournal } from './observability/journal.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
 import { compileSnapshot } from './orchestration/compile-snapshot.ts'
+import { Limiter } from './orchestration/limits/limiter.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
 import { openAiChat } from './transformation/openai-chat/dialect.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -21,6 +22,8 @@ export interface GatewayOptions {
   readonly config: ResolvedConfig
   /** Where call-log segments go, and the prefix of the files that this worker alone writes. */
   readonly journal: { readonly directory: string, readonly prefix: string }
+  /** Tells the lease authority; the answers come to `hearLimits`. */
+  readonly tellAuthority: (message: LimitsToAuthority) => void
   /** Unix socket of the control surface; null = none. */
   readonly controlSocket: string | null
 }
@@ -32,9 +35,14 @@ export interface Gateway {
   /** Compiles and swaps; on an error the old snapshot stays. Exchanges in flight keep theirs (invariant 2). */
   reload(config: ResolvedConfig): Promise<Result<number, string>>
   metrics(): MetricsState
+  /** What the lease authority says. */
+  hearLimits(message: LimitsToWorker): void
   /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. */
   drain(graceMs: number): Promise<void>
 }
+
+/** How often idle leases are looked at, ms. */
+const LIMITS_SWEEP_MS = 250
 
 const DIALECTS = Object.freeze({ 'openai-chat': openAiChat } satisfies Record<DialectId, RelayDialect>)
 const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operation: Operation }> = new Map([
@@ -50,6 +58,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstream = createUpstream()
   const journal = createJournal(options.journal)
   const metrics = createMetrics()
+  const limiter = new Limiter({
+    now: () => performance.now(), wall: Date.now, send: options.tellAuthority, soon: queueMicrotask,
+    after: (ms, task) => { setTimeout(task, ms).unref() },
+  })
+  const sweeping = setInterval(() => limiter.sweep(), LIMITS_SWEEP_MS).unref()
   let draining = false
   let snapshot: Snapshot
 
@@ -57,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const compiled = compileSnapshot(config)
     upstream.setCredentials(compiled.credentials)
     snapshot = compiled.snapshot
+    limiter.adopt(config.limits ?? [], config.version)
   }
   adopt(options.config)
 
@@ -67,7 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return token.ok ? snapshot.authenticate(token.value) : token
   }
   const serve = createJourney({
-    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()),
+    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter,
     dialects: DIALECTS, snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({
@@ -104,11 +118,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         return { ok: false, error: error instanceof Error ? error.message : String(error) }
       }
     },
+    hearLimits: message => limiter.receive(message),
     metrics: () => metrics.exportState(),
     async drain(graceMs) {
       draining = true
       certificateWatch.close()
       await edge.drain(graceMs)
+      clearInterval(sweeping)
+      limiter.close()
       await upstream.close()
       journal.close()
     },

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, ToWorker } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, LimitsToWorker, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
@@ -25,13 +25,13 @@ export function runWorkerProcess(start: (options: GatewayOptions) => Promise<Gat
     process.exitCode = 2
     return
   }
-  const worker = new WorkerProcess(start, { journal: { directory, prefix }, controlSocket: values['control-socket'] ?? null })
+  const worker = new WorkerProcess(start, { journal: { directory, prefix }, controlSocket: values['control-socket'] ?? null, tellAuthority: tell })
   // The supervisor decides when a worker ends: signals to the whole process group are its business.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   process.on('disconnect', () => process.exit(1))
-  process.on('message', message => void worker.hear(message as ToWorker))
+  process.on('message', message => void worker.hear(message as ToWorker | LimitsToWorker))
 }
 
 class WorkerProcess {
@@ -47,7 +47,11 @@ class WorkerProcess {
     this.#fixed = fixed
   }
 
-  hear(message: ToWorker): Promise<void> {
+  hear(message: ToWorker | LimitsToWorker): Promise<void> {
+    if (message.type === 'limits') {
+      this.#gateway?.hearLimits(message)
+      return this.#turn
+    }
     this.#turn = this.#turn.then(() => this.#follow(message))
     return this.#turn
   }
@@ -82,6 +86,6 @@ class WorkerProcess {
   }
 }
 
-function tell(message: FromWorker): void {
+function tell(message: FromWorker | LimitsToAuthority): void {
   process.send?.(message)
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, success, type FromControl, type FromWorker, type Result, type ToControl } from '@headrace/contract'
+import { AuthorityHost } from '@headrace/gateway/authority'
 import { entry } from '../entry.ts'
 import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../pid-file.ts'
 import { ChildSlot } from './child-slot.ts'
@@ -51,6 +52,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #run: RunDirectory
   readonly #workers: Workers
+  readonly #limits: AuthorityHost
   readonly #control: ChildSlot
   readonly #sandbox: ChildSlot | null
   readonly #untold: ToControl[] = []
@@ -68,8 +70,10 @@ export class Supervisor {
   constructor(options: SupervisorOptions, run: RunDirectory) {
     this.#options = options
     this.#run = run
+    this.#limits = new AuthorityHost({ stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem })
     this.#workers = new Workers({
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
+      attach: child => this.#limits.attach(child),
       boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,
       onMessage: (worker, message) => this.#hearWorker(worker, message),
       onStart: () => this.#describe(),
@@ -143,6 +147,7 @@ export class Supervisor {
     this.#settleStart?.(failure({ reason: 'It was stopped while starting.', keys: this.#keys }))
     this.#settleStart = null
     await this.#workers.drain()
+    await this.#limits.stop()
     this.#control.send({ type: 'stop' })
     await this.#control.retire(CONTROL_GRACE_MS)
     this.#sandbox?.kill('SIGTERM')

@@ -1,4 +1,5 @@
-import type { FromWorker, ResolvedConfig } from '@headrace/contract'
+import type { ChildProcess } from 'node:child_process'
+import type { FromWorker, LimitsToAuthority, ResolvedConfig } from '@headrace/contract'
 import { entry } from '../entry.ts'
 import { ChildSlot } from './child-slot.ts'
 import { forkWorker } from './fork-program.ts'
@@ -13,6 +14,8 @@ export interface WorkersOptions {
   /** From the command line; null = as configured. */
   readonly host: string | null
   readonly port: number | null
+  /** Serves a new worker's leases on its channel. */
+  readonly attach: (child: ChildProcess) => ChildProcess
   readonly onMessage: (worker: number, message: FromWorker) => void
   /** A worker was started (again). */
   readonly onStart: () => void
@@ -101,14 +104,14 @@ export class Workers {
     const worker: WorkerState = {
       listening: null, configured: null, metrics: null,
       slot: new ChildSlot({
-        fork: incarnation => forkWorker(entry('worker'),
-          ['--journal-dir', journalDirectory, '--journal-prefix', prefix(incarnation), '--control-socket', controlSocket]),
+        fork: incarnation => this.#options.attach(forkWorker(entry('worker'),
+          ['--journal-dir', journalDirectory, '--journal-prefix', prefix(incarnation), '--control-socket', controlSocket])),
         onStart: () => {
           this.#sendConfig(worker)
           this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(number, worker, message as FromWorker),
+        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority),
         onExit: (how, incarnation, restartMs) => {
           worker.listening = worker.configured = worker.metrics = null
           // Nobody holds the socket any more, so the next one asks for exactly the address that clients know.
@@ -120,7 +123,9 @@ export class Workers {
     return worker
   }
 
-  #hear(number: number, worker: WorkerState, message: FromWorker): void {
+  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority): void {
+    // The lease authority listens on the channel by itself.
+    if (message.type === 'limits') return
     if (message.type === 'listening') {
       worker.listening = message
       this.#bound ??= { host: message.host, port: message.port }
