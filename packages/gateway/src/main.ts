@@ -3,7 +3,6 @@ import {
   success,
   type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
-import { readCertificate, type Certificate } from './edge/certificate.ts'
 import { CertificateWatch } from './edge/certificate-watch.ts'
 import { createEdge } from './edge/edge.ts'
 import { createJourney } from './journey.ts'
@@ -54,7 +53,11 @@ const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operat
 /** Builds a worker from a checked configuration: the composition root, the only place that names concrete classes. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let { server } = options.config
-  const certificate = certificateOf(options.config)
+  const certificateWatch = new CertificateWatch({
+    onRenewed: renewed => edge.reload({ limits: server.limits, tls: renewed, corsOrigins: server.corsOrigins }),
+    onProblem: problem => process.stderr.write(`headrace: ${problem} The certificate that was good before stays in use.\n`),
+  })
+  const certificate = certificateWatch.take(server.tls)
   const upstream = createUpstream()
   const journal = createJournal(options.journal)
   const metrics = createMetrics()
@@ -96,10 +99,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return principal.ok ? null : principal.error
     },
   })
-  const certificateWatch = new CertificateWatch({
-    onRenewed: renewed => edge.reload({ limits: server.limits, tls: renewed, corsOrigins: server.corsOrigins }),
-    onProblem: problem => process.stderr.write(`headrace: ${problem} The certificate that was good before stays in use.\n`),
-  })
   const { host, port } = await edge.listen(server.host, server.port)
   certificateWatch.follow(server.tls, certificate)
 
@@ -108,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async reload(config) {
       try {
         if ((config.server.tls === null) !== (server.tls === null)) throw new Error('Switching server.tls on or off takes a restart.')
-        const renewed = certificateOf(config)
+        const renewed = certificateWatch.take(config.server.tls)
         adopt(config)
         server = config.server
         edge.reload({ limits: server.limits, tls: renewed, corsOrigins: server.corsOrigins })
@@ -130,11 +129,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       journal.close()
     },
   }
-}
-
-/** Throws, with the file's path, when the configured certificate cannot be used. */
-function certificateOf(config: ResolvedConfig): Certificate | null {
-  return config.server.tls === null ? null : readCertificate(config.server.tls)
 }
 
 /** Ids unique over restarts and workers: 48 random bits of this boot, then a counter. */

@@ -36,6 +36,16 @@ export class CertificateWatch {
     this.#options = options
   }
 
+  /**
+   * The certificate of these files. Throws as `readCertificate`. Of files that are followed already it is the one in use: a renewal that
+   * broke is the next look's to tell of, and keeps nobody from changing something else of the configuration.
+   */
+  take(files: CertificateFiles | null): Certificate | null {
+    if (files === null) return null
+    const isFollowed = this.#files?.cert === files.cert && this.#files.key === files.key
+    return isFollowed && this.#current !== null ? this.#current : readCertificate(files)
+  }
+
   /** Watches these files from now on; `current` is what was read from them last. */
   follow(files: CertificateFiles | null, current: Certificate | null): void {
     this.close()

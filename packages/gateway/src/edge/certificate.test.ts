@@ -127,6 +127,19 @@ describe('CertificateWatch', () => {
     expect(await next()).toEqual(pair('two'))
   }, 30_000)
 
+  test('while a renewal is broken, the followed files give what is in use, and others are read', () => {
+    const files = { cert: join(home, 'tls.crt'), key: join(home, 'tls.key') }
+    put('tls.crt', text('one.crt'))
+    put('tls.key', text('one.key'))
+    watch.follow(files, watch.take(files))
+    put('tls.crt', 'cut off')
+    expect(watch.take({ ...files })).toEqual(pair('one'))
+    expect(() => watch.take({ cert: join(home, 'other.crt'), key: files.key })).toThrow(/other\.crt cannot be read/)
+    expect(watch.take(null)).toBeNull()
+    watch.close()
+    expect(() => watch.take(files)).toThrow(/tls\.crt holds no PEM block/)
+  })
+
   test('a broken pair is told of once and keeps nobody from taking the good one after it', async () => {
     put('tls.crt', text('one.crt'))
     put('tls.key', text('one.key'))
