@@ -16,7 +16,7 @@ test('the configuration is shown without a single secret', async () => {
   for (const key of admin.keeper.current.keys) expect(answer.body).not.toContain(key.digest)
   expect(answer.json()).toMatchObject({
     providers: [{ id: 'up', credentials: [{ id: 'up#1', header: 'authorization', value: '***' }, { id: 'up#2', header: 'x-vendor', value: '***' }], headers: { 'x-tag': '***' } }],
-    keys: [{ keyId: 'file:root', readOnly: true }, {}, {}, {}], server: { port: 8787 }, policy: { logBodies: 'none' },
+    keys: [{ keyId: 'file:root', readOnly: true }, {}, {}, {}], server: { port: 8787 }, policy: { logBodies: 'none' }, log: { retentionMs: 30 * 86_400_000 },
   })
 })
 

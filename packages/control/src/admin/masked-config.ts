@@ -23,11 +23,12 @@ export const maskedConfigSchema = z.object({
     amounts: z.array(z.object({ resource: z.string(), spec: z.record(z.string(), z.union([z.string(), z.number()])) })),
   })),
   policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  log: z.object({ retentionMs: z.number(), maxBytes: z.number().describe('Of the database, in use.') }).nullable().describe('What the call log keeps; null = everything.'),
 })
 export type MaskedConfig = z.infer<typeof maskedConfigSchema>
 
 /** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
-export function maskedConfig({ version, server, providers, models, keys, limits, policy }: ResolvedConfig): MaskedConfig {
+export function maskedConfig({ version, server, providers, models, keys, limits, policy, log }: ResolvedConfig): MaskedConfig {
   return {
     version,
     server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
@@ -36,6 +37,7 @@ export function maskedConfig({ version, server, providers, models, keys, limits,
     keys: keys.map(keyView),
     limits: (limits ?? []).map(maskedLimit),
     policy: { ...policy },
+    log: log === undefined ? null : { retentionMs: log.retentionMs, maxBytes: log.maxBytes },
   }
 }
 
