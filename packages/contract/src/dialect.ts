@@ -31,8 +31,8 @@ export interface EncodedError { readonly status: number, readonly headers: strin
 
 /** Watches one streamed answer go by. Forwards whole events only, so that what was forwarded always ends at an event's boundary. */
 export interface StreamTap {
-  /** Takes a chunk that is valid during the call only; returns what to forward now (latin1 if a string), null = nothing yet. */
-  push(chunk: Buffer): Buffer | string | null
+  /** Takes a chunk that is valid during the call only; returns what to forward now, as latin1; '' = nothing yet. */
+  push(chunk: Buffer): string
   /** The provider's bytes ended cleanly: was the answer whole? Sets `missingDone`. */
   end(): 'complete' | 'cut'
   readonly usage: Usage
@@ -60,7 +60,8 @@ export interface RelayDialect {
   spliceRequest(body: Buffer, scanned: ScannedRequest, modelJson: string, askUsage: boolean): string
   /** Reads usage from a complete JSON answer or from its tail; a string is latin1. Never throws. */
   readJsonUsage(body: Buffer | string): { readonly usage: Usage, readonly finishReason: string }
-  isStreamHead(head: ResponseHead): boolean
+  /** By the value of the answer's Content-Type. */
+  isStream(contentType: string): boolean
   /** `withholdUsage`: the usage event was asked for by the gateway, not by the client. */
   createStreamTap(withholdUsage: boolean): StreamTap
   encodeError(error: GatewayError, requestId: string): EncodedError

@@ -23,8 +23,11 @@ export interface ClientSink {
   respond(status: number, headers: string, body: Buffer | string): void
   /** Starts a streamed answer (chunked); the head leaves with the first `write`. */
   begin(status: number, headers: string): void
-  /** Sends bytes. False = wait for the listener's `onDrain`. The bytes are copied or written before it returns: the caller may reuse them. */
-  write(chunk: Buffer | string): boolean
+  /**
+   * Sends bytes. False = wait for the listener's `onDrain`. The bytes are copied or written before it returns: the caller may reuse them.
+   * `more`: another write, the end or the abort follows before the caller's turn is over, so the bytes may leave together with it.
+   */
+  write(chunk: Buffer | string, more?: boolean): boolean
   /** Ends a streamed answer cleanly. */
   end(): void
   /** Breaks a streamed answer off, so that no client can take it for complete (no terminal chunk, connection closed). */
@@ -66,8 +69,11 @@ export interface UpstreamHandler {
   /** The request was handed to the kernel whole. */
   onSent(): void
   onHead(status: number, headers: ResponseHead): void
-  /** A slice of the body, decoded from its framing. Valid only during the call (the buffer is shared). False = pause until `resume()`. */
-  onData(chunk: Buffer): boolean
+  /**
+   * A slice of the body, decoded from its framing. Valid only during the call (the buffer is shared). False = pause until `resume()`.
+   * `last`: the end was read with it, and `onEnd` follows at once.
+   */
+  onData(chunk: Buffer, last: boolean): boolean
   onEnd(): void
   onError(error: GatewayError): void
 }

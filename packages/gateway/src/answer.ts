@@ -31,18 +31,19 @@ export class Answer {
     this.#head = head
     this.#contentType = head.header('content-type') ?? 'application/json'
     this.#refused = status < 200 || status > 299
-    this.#tap = !this.#refused && dialect.isStreamHead(head) ? dialect.createStreamTap(withholdUsage) : null
+    this.#tap = !this.#refused && dialect.isStream(this.#contentType) ? dialect.createStreamTap(withholdUsage) : null
   }
 
-  /** False = pause. A stream's error event is not forwarded: it shows as `streamError`. */
-  take(chunk: Buffer): boolean {
+  /** `last`: the end follows at once. False = pause. A stream's error event is not forwarded: it shows as `streamError`. */
+  take(chunk: Buffer, last: boolean): boolean {
     if (this.#tap !== null) {
       const out = this.#tap.push(chunk)
-      return out === null || this.#forward(out)
+      return out === '' || this.#forward(out, last)
     }
     if (this.#through) {
-      this.#held = (this.#held + chunk.latin1Slice()).slice(-USAGE_TAIL)
-      return this.#forward(chunk)
+      const text = chunk.latin1Slice()
+      this.#held = (this.#held + text).slice(-USAGE_TAIL)
+      return this.#forward(text, last)
     }
     if (this.#refused && this.#held.length >= REFUSAL_LIMIT) return true
     this.#held += chunk.latin1Slice()
@@ -50,7 +51,7 @@ export class Answer {
     const held = this.#held
     this.#through = true
     this.#held = held.slice(-USAGE_TAIL)
-    return this.#forward(Buffer.from(held, 'latin1'))
+    return this.#forward(held, last)
   }
 
   /** An error that the provider reported inside a stream, or null. */
@@ -87,7 +88,7 @@ export class Answer {
   breakOff(error: GatewayError): void {
     if (this.#tap !== null) {
       this.keepUsage()
-      this.#sink.write((this.#tap.atBoundary ? '' : '\n\n') + this.#dialect.encodeStreamError(error))
+      this.#sink.write((this.#tap.atBoundary ? '' : '\n\n') + this.#dialect.encodeStreamError(error), true)
     }
     this.#sink.abort()
   }
@@ -103,22 +104,23 @@ export class Answer {
     this.keepUsage()
     if (tap.error !== null) return tap.error
     if (tap.end() === 'cut') return gatewayError('upstream-truncated', 'The provider ended the stream before the answer was complete.')
-    if (tap.missingDone) this.#forward(tap.doneEvent)
+    if (tap.missingDone) this.#forward(tap.doneEvent, true)
     this.#sink.end()
     return null
   }
 
-  #forward(bytes: Buffer | string): boolean {
+  /** `text` is latin1. */
+  #forward(text: string, last: boolean): boolean {
     const x = this.#x
     const onEvent = x.snapshot.hooks.onEvent
-    if (onEvent !== null) bytes = onEvent(x, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+    const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
     if (x.committedAt === 0) {
       this.#commit(200)
       this.#sink.begin(200, this.#headers())
     }
     x.responseBytes += bytes.length
     this.#keepBody(bytes)
-    return this.#sink.write(bytes)
+    return this.#sink.write(bytes, last)
   }
 
   #respond(status: number): void {

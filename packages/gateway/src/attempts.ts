@@ -70,7 +70,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.target = this.#prepared.plan.targets[this.#targetIndex] ?? null
     x.attempts++
     this.#onTarget++
-    x.attemptAt = performance.now()
+    // The first attempt begins with the admission: reading the clock costs more than the difference.
+    x.attemptAt = x.attempts === 1 ? x.admittedAt : performance.now()
     x.sentAt = 0
     x.headAt = 0
     x.firstByteAt = 0
@@ -117,11 +118,11 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     this.#answer = new Answer(x, this.#prepared.dialect, this.#prepared.sink, status, head, this.#prepared.withholdUsage)
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(chunk: Buffer, last: boolean): boolean {
     const answer = this.#answer
     if (answer === null) return true
     if (this.#x.firstByteAt === 0) this.#x.firstByteAt = performance.now()
-    const more = answer.take(chunk)
+    const more = answer.take(chunk, last)
     if (answer.streamError === null) return more
     this.#call?.abort()
     this.#fail(answer.streamError)
@@ -204,9 +205,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
 
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
-    const now = performance.now()
     if (final) {
-      x.settledAt = now
+      x.settledAt = performance.now()
       this.#call = null
       this.#prepared.sink.listener = null
       this.#layers.limiter.settle(this.#prepared.admission, x)

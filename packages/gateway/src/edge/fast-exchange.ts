@@ -4,7 +4,7 @@ import type { FastConnection } from './fast-connection.ts'
 import { FIELDS_PER_LINE, TARGET_START } from './head-scan.ts'
 import { isHeaderBlock, statusLine } from './header-text.ts'
 
-/** Streamed text is gathered until the turn's end, but never more than this many bytes. */
+/** Streamed text waits for what follows it, but never more than this many bytes. */
 const GATHER_LIMIT = 65_536
 
 /**
@@ -31,9 +31,8 @@ export class FastExchange implements RequestHead, ClientSink {
   readonly #head: string
   readonly #lines: readonly number[]
   #state = WAITING
-  /** Framed text not yet handed to the socket; sent at the end of the turn or with the answer's end. */
+  /** Framed text not yet handed to the socket: the head, and what more follows. */
   #out = ''
-  #flushing = false
   #full = false
 
   /** `head` is the whole head as latin1, its target ending at `targetEnd`; `lines` as `HeadScan.lines`. */
@@ -75,23 +74,16 @@ export class FastExchange implements RequestHead, ClientSink {
     this.#out = `${this.#renderHead(status, headers)}transfer-encoding: chunked\r\n\r\n`
   }
 
-  /**
-   * Everything written in one turn of the event loop leaves in one system call, together with the end if it comes in the same turn:
-   * a system call is half of what a chunk costs.
-   */
-  write(chunk: Buffer | string): boolean {
+  /** What `more` follows waits for it: a system call is half of what a chunk costs. */
+  write(chunk: Buffer | string, more = false): boolean {
     if (this.#state !== BEGUN && this.#state !== STREAMING) return !this.closed
     const text = typeof chunk === 'string' ? chunk : chunk.latin1Slice()
     if (text.length > 0) {
       this.#state = STREAMING
       this.#out += `${text.length.toString(16)}\r\n${text}\r\n`
-      if (this.#out.length >= GATHER_LIMIT) this.#flush()
-      else if (!this.#flushing) {
-        this.#flushing = true
-        process.nextTick(flush, this)
-      }
+      if (!more || this.#out.length >= GATHER_LIMIT) this.#flush()
     }
-    return this.#full ? false : true
+    return !this.#full
   }
 
   end(): void {
@@ -131,12 +123,6 @@ export class FastExchange implements RequestHead, ClientSink {
     if (this.#state !== DONE) this.listener?.onShutdown()
   }
 
-  /** For the end of the turn: what was gathered goes out. */
-  flushGathered(): void {
-    this.#flushing = false
-    if (this.#out !== '' && this.#state === STREAMING) this.#flush()
-  }
-
   #flush(): void {
     const out = this.#out
     this.#out = ''
@@ -163,8 +149,4 @@ export class FastExchange implements RequestHead, ClientSink {
     }
     return true
   }
-}
-
-function flush(exchange: FastExchange): void {
-  exchange.flushGathered()
 }

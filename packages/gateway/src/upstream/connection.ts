@@ -166,7 +166,7 @@ export class Connection implements Carrier {
   /** Hands body bytes on and pauses if asked to. Returns false if the call ended meanwhile. */
   #deliver(call: RunningCall, bytes: Buffer, flags: number): boolean {
     call.resumed = false
-    const more = call.handler.onData(bytes)
+    const more = call.handler.onData(bytes, (flags & END) !== 0)
     if (call !== this.#call) return false
     // The last bytes are followed by the end at once: there is nothing to hold back, and the connection is free for others.
     if (more || call.resumed || (flags & END) !== 0) {

@@ -81,7 +81,7 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
     // Before the handler, which may resume or abort from within.
     this.#timer.enter('paused')
     controller.pause()
-    const more = this.#handler.onData(chunk)
+    const more = this.#handler.onData(chunk, false)
     if (more) this.resume()
   }
 

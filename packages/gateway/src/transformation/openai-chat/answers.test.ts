@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ERROR_POLICY, gatewayError, type ErrorKind, type ResponseHead } from '@headrace/contract'
-import { classifyResponse, isStreamHead, readRetryAfter } from './classify-response.ts'
+import { classifyResponse, isStream, readRetryAfter } from './classify-response.ts'
 import { encodeError, encodeStreamError } from './encode-error.ts'
 import { readJsonUsage } from './json-usage.ts'
 import { encodeModel, encodeModels } from './models.ts'
@@ -45,8 +45,8 @@ describe('classifying an answer', () => {
   })
 
   it('knows an event stream by its type', () => {
-    expect(isStreamHead(head({ 'content-type': 'Text/Event-Stream; charset=utf-8' }))).toBe(true)
-    expect(isStreamHead(head())).toBe(false)
+    expect(isStream('Text/Event-Stream; charset=utf-8')).toBe(true)
+    expect(isStream('application/json')).toBe(false)
   })
 })
 

@@ -26,9 +26,8 @@ const refusal = (kind: ErrorKind, upstreamStatus: number, retryAfterMs: number):
   gatewayError(kind, MESSAGES[kind] ?? 'The provider failed.', { upstreamStatus, retryAfterMs })
 const protocol = (message: string, upstreamStatus: number): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus })
 
-/** True for an event stream. */
-export function isStreamHead(head: ResponseHead): boolean {
-  const type = head.header('content-type') ?? ''
+/** True for the content type of an event stream. */
+export function isStream(type: string): boolean {
   if (type.startsWith('application/json')) return false
   return type.startsWith('text/event-stream') || type.trimStart().toLowerCase().startsWith('text/event-stream')
 }

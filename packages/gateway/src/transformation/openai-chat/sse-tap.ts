@@ -1,6 +1,6 @@
 import { gatewayError, UNKNOWN_USAGE, type GatewayError, type StreamTap, type Usage } from '@headrace/contract'
 import { classifyStreamError, isError } from './classify-response.ts'
-import { lastFinishOf } from './json-usage.ts'
+import { lastFinishOf, readJsonUsage } from './json-usage.ts'
 import { asObject, readUsage } from './read-usage.ts'
 
 /** An event may have this many bytes. */
@@ -17,6 +17,9 @@ const BOM = '\u00ef\u00bb\u00bf'
  * letters that are rare in events; one that is frequent (a quote, a brace) makes it three times slower.
  */
 const SPECIAL = /_(?:tokens"|reason"(?! ?: ?n))|rror"|DONE]|(?<=\n)<|\\u00|\r/g
+
+/** An error, an escape, several choices, an empty list of choices with blanks: the event is parsed. */
+const UNUSUAL = /rror"|\\|"index": ?[1-9]|"choices"(?!:\[[\]{])/
 
 /**
  * Watches one stream go by: forwards whole events, byte for byte, and holds the tail; reads usage and finish reason; withholds the usage event.
@@ -53,8 +56,8 @@ export class SseTap implements StreamTap {
     return true
   }
 
-  push(chunk: Buffer): Buffer | string | null {
-    if (this.error !== null || chunk.length === 0) return null
+  push(chunk: Buffer): string {
+    if (this.error !== null || chunk.length === 0) return ''
     const text = chunk.latin1Slice()
     let start = 0
     let out = ''
@@ -66,7 +69,7 @@ export class SseTap implements StreamTap {
       }
     }
     // After [DONE] nothing more belongs to the answer.
-    if (this.done) return out === '' ? null : out
+    if (this.done) return out
     let kept = start // where the run begins that is forwarded as it is
     let at = start
     let carriageReturns = this.#afterCr
@@ -93,10 +96,10 @@ export class SseTap implements StreamTap {
       this.#tail = ''
       at = end
       if (this.#afterCr) this.#dropLf = !forwarded
-      if (this.error !== null || this.done) return this.#output(chunk, text, out, kept, this.error === null ? end : kept)
+      if (this.error !== null || this.done) return this.error === null ? out + text.slice(kept, end) : out
     }
     if (at < text.length) this.#hold(text, at)
-    return this.#output(chunk, text, out, kept, at)
+    return kept === 0 && at === text.length ? text : out + text.slice(kept, at)
   }
 
   end(): 'complete' | 'cut' {
@@ -107,12 +110,6 @@ export class SseTap implements StreamTap {
     if (this.#tail !== '' || this.finishReason === '') return 'cut'
     this.missingDone = true
     return 'complete'
-  }
-
-  #output(chunk: Buffer, text: string, out: string, kept: number, end: number): Buffer | string | null {
-    if (out === '' && kept === 0 && end === text.length) return chunk
-    if (end > kept) out += text.slice(kept, end)
-    return out === '' ? null : out
   }
 
   #hold(text: string, at: number): void {
@@ -184,8 +181,15 @@ export class SseTap implements StreamTap {
     return looksSpecial(data) ? this.#read(data) : true
   }
 
-  /** An event that may hold usage, a finish reason or an error. */
+  /** An event that may hold usage, a finish reason or an error. Most are read where they stand; what is spelled oddly is parsed. */
   #read(data: string): boolean {
+    if (!UNUSUAL.test(data)) {
+      const { usage, finishReason } = readJsonUsage(data)
+      if (finishReason !== '') this.finishReason = finishReason
+      if (usage === UNKNOWN_USAGE) return true
+      this.usage = usage
+      return !(this.#withholdUsage && data.includes('"choices":[]'))
+    }
     const value = asObject(parse(data))
     if (value === null) return true
     if (isError(value['error']) || (value['type'] === 'error' && value['choices'] === undefined)) {
