@@ -13,6 +13,8 @@ export type ToWorker =
   | { readonly type: 'config', readonly config: ResolvedConfig }
   /** Stop accepting, finish what can be finished within `graceMs`, end the rest with the dialect's error, exit 0. */
   | { readonly type: 'drain', readonly graceMs: number }
+  /** Asks for a sign of life: `pong` at once. */
+  | { readonly type: 'ping' }
 
 export type FromWorker =
   | { readonly type: 'listening', readonly host: string, readonly port: number }
@@ -21,6 +23,9 @@ export type FromWorker =
   | { readonly type: 'refused', readonly version: number, readonly reason: string }
   /** Cumulative since the worker's start; sent once per second when something changed. */
   | { readonly type: 'metrics', readonly state: MetricsState }
+
+/** A worker's sign of life: for the supervisor alone. */
+export interface Pong { readonly type: 'pong' }
 
 export type ToControl =
   /** Sent first; again if it moves. The sandbox's whole base URL, `/v1` included; null = none runs. Control waits for it before it compiles. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, LimitsToAuthority, LimitsToWorker, ToWorker } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
@@ -52,11 +52,15 @@ class WorkerProcess {
       this.#gateway?.hearLimits(message)
       return this.#turn
     }
+    if (message.type === 'ping') {
+      tell({ type: 'pong' })
+      return this.#turn
+    }
     this.#turn = this.#turn.then(() => this.#follow(message))
     return this.#turn
   }
 
-  async #follow(message: ToWorker): Promise<void> {
+  async #follow(message: Exclude<ToWorker, { type: 'ping' }>): Promise<void> {
     if (message.type === 'drain') {
       await this.#gateway?.drain(message.graceMs)
       process.exit(0)
@@ -86,6 +90,6 @@ class WorkerProcess {
   }
 }
 
-function tell(message: FromWorker | LimitsToAuthority): void {
+function tell(message: FromWorker | LimitsToAuthority | Pong): void {
   process.send?.(message)
 }

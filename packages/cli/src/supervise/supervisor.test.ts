@@ -91,6 +91,15 @@ describe('what dies is replaced', () => {
     for (let turn = 0; turn < 6; turn++) expect(await ask(command)).toBe(200)
   })
 
+  it('a worker that hangs', { timeout: 20_000 }, async () => {
+    const command = await started()
+    const [victim] = command.instance().workers
+    process.kill(victim ?? 0, 'SIGSTOP')
+    await eventually('another worker', async () => command.instance().workers[0] !== victim && await serves(command), 10_000)
+    expect(isAlive(victim ?? 0)).toBe(false)
+    expect(await ask(command)).toBe(200)
+  })
+
   it('the control process, which hears again of the workers', async () => {
     const command = await started()
     const { control } = command.instance()

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import type { FromWorker, LimitsToAuthority, ResolvedConfig } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, Pong, ResolvedConfig } from '@headrace/contract'
 import { entry } from '../entry.ts'
 import { ChildSlot } from './child-slot.ts'
 import { forkWorker } from './fork-program.ts'
+import { Pulse } from './pulse.ts'
 
 export interface WorkersOptions {
   readonly count: number
@@ -28,6 +29,8 @@ interface WorkerState {
   listening: FromWorker | null
   configured: FromWorker | null
   metrics: FromWorker | null
+  /** Runs while the worker listens. */
+  pulse: Pulse | null
 }
 
 /** The data-plane workers: all on one address, all with the same configuration. Workers count from 1. */
@@ -80,7 +83,8 @@ export class Workers {
   /** Lets answers finish for the configured grace period, then ends all workers. */
   async drain(): Promise<void> {
     const graceMs = this.#config?.server.drainMs ?? 0
-    await Promise.all(this.#workers.map(async ({ slot }) => {
+    await Promise.all(this.#workers.map(async ({ slot, pulse }) => {
+      pulse?.stop()
       slot.send({ type: 'drain', graceMs })
       await slot.retire(graceMs + AFTER_GRACE_MS)
     }))
@@ -102,7 +106,7 @@ export class Workers {
     const { boot, journalDirectory, controlSocket } = this.#options
     const prefix = (incarnation: number): string => `w${number}-${boot}-${incarnation}`
     const worker: WorkerState = {
-      listening: null, configured: null, metrics: null,
+      listening: null, configured: null, metrics: null, pulse: null,
       slot: new ChildSlot({
         fork: incarnation => this.#options.attach(forkWorker(entry('worker'),
           ['--journal-dir', journalDirectory, '--journal-prefix', prefix(incarnation), '--control-socket', controlSocket])),
@@ -111,9 +115,10 @@ export class Workers {
           this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority),
+        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority | Pong),
         onExit: (how, incarnation, restartMs) => {
-          worker.listening = worker.configured = worker.metrics = null
+          worker.pulse?.stop()
+          worker.pulse = worker.listening = worker.configured = worker.metrics = null
           // Nobody holds the socket any more, so the next one asks for exactly the address that clients know.
           if (this.#bound !== null && this.pids.length === 0) this.#asked = this.#bound
           this.#options.onExit(number, prefix(incarnation), how, restartMs)
@@ -123,15 +128,22 @@ export class Workers {
     return worker
   }
 
-  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority): void {
+  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority | Pong): void {
     // The lease authority listens on the channel by itself.
     if (message.type === 'limits') return
+    if (message.type === 'pong') return worker.pulse?.beat()
     if (message.type === 'listening') {
       worker.listening = message
+      worker.pulse ??= this.#feel(worker.slot)
       this.#bound ??= { host: message.host, port: message.port }
     } else if (message.type === 'metrics') worker.metrics = message
     else worker.configured = message
     this.#options.onMessage(number, message)
+  }
+
+  /** A worker that hangs is worth no more than a dead one: it is ended, and its slot starts another. */
+  #feel(slot: ChildSlot): Pulse {
+    return new Pulse({ ask: () => slot.send({ type: 'ping' }), onHung: () => slot.kill('SIGKILL'), now: () => performance.now() })
   }
 
   #sendConfig({ slot }: WorkerState): void {
