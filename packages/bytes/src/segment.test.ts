@@ -50,8 +50,8 @@ describe('a segment', () => {
 
   it('of another version is named as such, not misread', () => {
     const other = Buffer.from(FILE)
-    other[1] = 0x32
-    expect(readBatch(other, 0)).toEqual({ kind: 'unknown-version', version: 2 })
+    other[1] = 0x33
+    expect(readBatch(other, 0)).toEqual({ kind: 'unknown-version', version: 3 })
     expect(readBatch(Buffer.from('#17 x'), 0)).toEqual({ kind: 'unknown-version', version: 17 })
   })
 

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
  * Call-log segments: append-only files that one worker writes and one reader follows, so made that any crash leaves them readable.
  *
  *   file   = batch*                       one batch per event-loop turn, one write call
- *   batch  = "#1 " length " " crc "\n" payload      length, crc: 8 lower-case hex digits; crc = CRC-32 of the payload
+ *   batch  = "#2 " length " " crc "\n" payload      length, crc: 8 lower-case hex digits; crc = CRC-32 of the payload
  *   payload = record*                     latin1
  *   record = JSON array "\n"              first element: the kind
  *
@@ -14,25 +14,28 @@ import { crc32 } from 'node:zlib'
  *   ["s", id, attempt, ...SETTLED_FIELDS] after it ended
  *   ["r", id, attempt, ...INTENT_FIELDS, ...SETTLED_FIELDS]  a request that reached no provider
  *
- * A batch is valid whole or not at all. Changing the order or meaning of a field is a new version.
+ * A batch is valid whole or not at all. Changing the order or meaning of a field is a new version. Version 1 had no `reserved`, `priceVersion` and `cost`;
+ * it is still read, so that what an older Headrace left behind is not lost.
  */
-export const SEGMENT_VERSION = 1
+export const SEGMENT_VERSION = 2
+const OLDEST_VERSION = 1
 /** Bytes of a batch's header line. */
 export const BATCH_HEADER_BYTES = 21
 /** Longest payload; a greater length is corruption. */
 export const BATCH_LIMIT = 0x1000_0000
 
-/** Known before sending. `requestId` is 0 when it is the id itself; `stream` is 0 or 1; `metadata` and `tags` are JSON text or ''. */
+/** Known before sending. `requestId` is 0 when it is the id itself; `stream` is 0 or 1; `metadata` and `tags` are JSON text or ''. `reserved`: nano-dollars, -1 = no price. */
 export const INTENT_FIELDS = Object.freeze([
   'wallTime', 'dialect', 'operation', 'tenant', 'team', 'app', 'keyId', 'endUser', 'model', 'provider', 'targetModel', 'stream',
   'requestBytes', 'admitted', 'attempt', 'requestId', 'traceId', 'metadata', 'tags',
+  'reserved', 'priceVersion',
 ] as const)
 
-/** Known after. Bodies are latin1 (one char = one byte) or null. */
+/** Known after. Bodies are latin1 (one char = one byte) or null. `cost`: nano-dollars, -1 = no price. */
 export const SETTLED_FIELDS = Object.freeze([
   'outcome', 'status', 'upstreamStatus', 'errorKind', 'finishReason',
   'inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens', 'responseBytes',
-  'sent', 'head', 'firstByte', 'committed', 'total', 'requestBody', 'responseBody',
+  'sent', 'head', 'firstByte', 'committed', 'total', 'requestBody', 'responseBody', 'cost',
 ] as const)
 
 export type SegmentValue = string | number | null
@@ -76,7 +79,7 @@ export function encodeBatch(lines: string): Buffer {
 }
 
 const hex8 = (value: number): string => value.toString(16).padStart(8, '0')
-const HEADER = /^#1 ([0-9a-f]{8}) ([0-9a-f]{8})\n$/
+const HEADER = /^#[12] ([0-9a-f]{8}) ([0-9a-f]{8})\n$/
 const OTHER_VERSION = /^#([0-9]{1,6}) /
 
 /** Judges the batch that should begin at `offset`. Never throws; a batch it calls sound is what was written. */
@@ -84,7 +87,7 @@ export function readBatch(buffer: Buffer, offset: number): BatchRead {
   const available = buffer.length - offset
   const head = buffer.toString('latin1', offset, Math.min(buffer.length, offset + BATCH_HEADER_BYTES))
   const other = OTHER_VERSION.exec(head)
-  if (other !== null && Number(other[1]) !== SEGMENT_VERSION) return { kind: 'unknown-version', version: Number(other[1]) }
+  if (other !== null && !(Number(other[1]) >= OLDEST_VERSION && Number(other[1]) <= SEGMENT_VERSION)) return { kind: 'unknown-version', version: Number(other[1]) }
   if (available < BATCH_HEADER_BYTES) return { kind: 'incomplete', needed: BATCH_HEADER_BYTES }
   const match = HEADER.exec(head)
   const length = match === null ? BATCH_LIMIT + 1 : Number.parseInt(match[1] ?? '', 16)
@@ -97,31 +100,49 @@ export function readBatch(buffer: Buffer, offset: number): BatchRead {
 
 /** Where the next sound batch begins at or after `from`; -1 = none in this buffer. No client can plant one: a header ends in a newline, and newlines in records' strings are escaped. */
 export function findBatch(buffer: Buffer, from: number): number {
-  for (let at = buffer.indexOf('#1 ', from, 'latin1'); at !== -1; at = buffer.indexOf('#1 ', at + 1, 'latin1')) {
-    if (readBatch(buffer, at).kind === 'batch') return at
+  for (let at = buffer.indexOf('#', from, 'latin1'); at !== -1; at = buffer.indexOf('#', at + 1, 'latin1')) {
+    if (buffer[at + 2] === 0x20 && readBatch(buffer, at).kind === 'batch') return at
   }
   return -1
 }
 
-/** The records of a sound batch; null if they are not what this version writes. */
+const VERSION_1 = 0x31
+
+/** The records of a sound batch (as `readBatch` has found it); null if they are not what this version writes. */
 export function decodeBatch(buffer: Buffer, start: number, end: number): readonly SegmentRecord[] | null {
   const text = buffer.toString('latin1', start, end)
   if (text === '') return []
   try {
     // Newlines inside strings are escaped, so each one ends a record: one parse call for the whole batch.
     const records: unknown = JSON.parse('[' + text.slice(0, -1).replaceAll('\n', ',') + ']')
-    return Array.isArray(records) && records.every(isRecord) ? records : null
+    if (!Array.isArray(records)) return null
+    if (buffer[start - BATCH_HEADER_BYTES + 1] === VERSION_1) for (let index = 0; index < records.length; index++) records[index] = upgraded(records[index])
+    return records.every(isRecord) ? records : null
   } catch {
     return null
   }
 }
 
 function isRecord(record: unknown): record is SegmentRecord {
-  if (!Array.isArray(record)) return false
-  const length = FIELD_COUNTS[String(record[0])]
-  return length === record.length
+  return Array.isArray(record) && FIELD_COUNTS[String(record[0])] === record.length
 }
 
+const KIND_ID_ATTEMPT = 3
 const FIELD_COUNTS: Readonly<Record<string, number>> = Object.freeze({
-  o: 2, i: 3 + INTENT_FIELDS.length, s: 3 + SETTLED_FIELDS.length, r: 3 + INTENT_FIELDS.length + SETTLED_FIELDS.length,
+  o: 2, i: KIND_ID_ATTEMPT + INTENT_FIELDS.length, s: KIND_ID_ATTEMPT + SETTLED_FIELDS.length, r: KIND_ID_ATTEMPT + INTENT_FIELDS.length + SETTLED_FIELDS.length,
 })
+/** What version 1 did not have, at the end of its intents and of its settlements. */
+const NEW_INTENT = Object.freeze([-1, ''])
+const NEW_SETTLED = Object.freeze([-1])
+
+/** A record of version 1 as one of this version; anything else as it is. */
+function upgraded(record: unknown): unknown {
+  if (!Array.isArray(record)) return record
+  const kind = String(record[0])
+  const missing = (FIELD_COUNTS[kind] ?? 0) - record.length
+  if (kind === 'i' && missing === NEW_INTENT.length) return [...record, ...NEW_INTENT]
+  if (kind === 's' && missing === NEW_SETTLED.length) return [...record, ...NEW_SETTLED]
+  if (kind !== 'r' || missing !== NEW_INTENT.length + NEW_SETTLED.length) return record
+  const settledAt = KIND_ID_ATTEMPT + INTENT_FIELDS.length - NEW_INTENT.length
+  return [...record.slice(0, settledAt), ...NEW_INTENT, ...record.slice(settledAt), ...NEW_SETTLED]
+}

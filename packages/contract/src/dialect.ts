@@ -20,6 +20,8 @@ export interface ScannedRequest {
   readonly metadata: string
   /** Output tokens asked for at most; -1 = not said. */
   readonly maxTokens: number
+  /** Answers asked for (`n`), each with `maxTokens`; 1 where it is not said. */
+  readonly choices: number
   readonly modelSpan: Span
   /** The usage option's holder (`stream_options`) and its own value inside it. */
   readonly optionsSpan: Span

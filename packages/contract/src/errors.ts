@@ -4,7 +4,7 @@ export type ErrorKind =
   | 'invalid-request' | 'unauthenticated' | 'forbidden' | 'not-found' | 'method-not-allowed' | 'model-not-found'
   | 'unsupported-media-type' | 'body-too-large' | 'head-too-large' | 'client-timeout' | 'client-closed'
   // Ours.
-  | 'rate-limited' | 'overloaded' | 'shutting-down' | 'internal'
+  | 'rate-limited' | 'budget-exceeded' | 'overloaded' | 'shutting-down' | 'internal'
   // The provider's, before or after commitment.
   | 'upstream-connect' | 'upstream-connect-timeout' | 'upstream-first-token-timeout' | 'upstream-idle-timeout'
   | 'upstream-total-timeout' | 'upstream-reset' | 'upstream-protocol' | 'upstream-truncated'
@@ -58,6 +58,7 @@ export const ERROR_POLICY = Object.freeze({
   'client-timeout': client(408, 'request_timeout'),
   'client-closed': client(499, 'client_closed_request'),
   'rate-limited': { ...ours(429, 'rate_limit_exceeded', 'rate_limit_error'), logLevel: 'info' },
+  'budget-exceeded': { ...ours(429, 'insufficient_quota', 'insufficient_quota'), logLevel: 'info' },
   'overloaded': ours(503, 'overloaded'),
   'shutting-down': ours(503, 'shutting_down'),
   'internal': { ...ours(500, 'internal_error'), logLevel: 'error' },

@@ -60,6 +60,15 @@ export class Exchange {
   finishReason = ''
   error: ErrorKind | null = null
   usage: Usage = UNKNOWN_USAGE
+  /** Output tokens that the client allows, all choices together; -1 = it did not say. */
+  maxOutput = -1
+  /** Answers that the client asks for. */
+  choices = 1
+  /** Of the current attempt, nano-dollars: what it may cost, and what it cost; -1 = its target has no price. */
+  reservedNano = -1
+  costNano = -1
+  /** What all attempts so far cost, nano-dollars. */
+  spentNano = 0
   /** Set when the policy keeps bodies; latin1, capped. */
   requestBody = ''
   responseBody = ''

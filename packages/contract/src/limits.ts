@@ -1,3 +1,5 @@
+import type { BudgetWindow } from './budget-window.ts'
+
 /**
  * Limits: what may be used, by whom, in which time; and what workers and the lease authority say to each other about it (invariant 12).
  * Plain data throughout: rules come with the configuration, messages cross process boundaries.
@@ -6,8 +8,8 @@
 /** Whose use is counted together. The tenant is part of every counter (invariant 8); `user` is the end user within the tenant. */
 export type LimitScope = 'tenant' | 'team' | 'app' | 'key' | 'user' | 'model'
 
-/** What is counted. `tokens` = input + output. */
-export type LimitResource = 'requests' | 'input-tokens' | 'output-tokens' | 'tokens' | 'concurrency'
+/** What is counted. `tokens` = input + output; `cost` = nano-dollars. */
+export type LimitResource = 'requests' | 'input-tokens' | 'output-tokens' | 'tokens' | 'concurrency' | 'cost'
 
 export type CalendarPeriod = 'day' | 'week' | 'month'
 
@@ -18,11 +20,13 @@ export type CalendarPeriod = 'day' | 'week' | 'month'
  *             Monotonic time only.
  *   calendar  `limit` units per UTC day, ISO week (from Monday) or month; everything is back at the boundary. Wall clock.
  *   slots     `limit` at the same time.
+ *   budget    `limit` nano-dollars per window, up to 2^52. What was spent before this authority lived is told by the ledger; until it is, nothing is given out.
  */
 export type CounterSpec =
   | { readonly kind: 'rate', readonly limit: number, readonly windowMs: number, readonly burst: number }
   | { readonly kind: 'calendar', readonly limit: number, readonly period: CalendarPeriod }
   | { readonly kind: 'slots', readonly limit: number }
+  | { readonly kind: 'budget', readonly limit: number, readonly window: BudgetWindow }
 
 export interface LimitAmount { readonly resource: LimitResource, readonly spec: CounterSpec }
 
@@ -114,3 +118,9 @@ export interface CounterState {
   readonly spec: CounterSpec
   readonly used: readonly (readonly [from: number, units: number])[]
 }
+
+/**
+ * Control to authority: what budgets have used, from the ledger. `groups` are known from now on: a counter of them that is not in `counters` has used nothing.
+ * A counter that lives already keeps its own number, which is newer.
+ */
+export interface BudgetsToAuthority { readonly type: 'budgets', readonly groups: readonly string[], readonly counters: readonly CounterState[] }

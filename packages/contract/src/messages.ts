@@ -1,3 +1,4 @@
+import type { BudgetsToAuthority } from './limits.ts'
 import type { ResolvedConfig } from './resolved-config.ts'
 
 /**
@@ -42,6 +43,7 @@ export type FromControl =
   /** First start only: the tokens, to be printed once. */
   | { readonly type: 'keys-created', readonly adminKey: string, readonly apiKey: string }
   | { readonly type: 'ready' }
+  | BudgetsToAuthority
   /** The configuration cannot be used and there is no good one to stay with. */
   | { readonly type: 'fatal', readonly reason: string }
 

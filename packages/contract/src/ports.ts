@@ -1,3 +1,4 @@
+import type { LedgerEntry, SpendQuery, SpendRow } from './ledger.ts'
 import type { CallRecord, LogQuery, LogRow } from './record.ts'
 import type { KeyRecord } from './principal.ts'
 
@@ -32,6 +33,22 @@ export interface LogStore {
   prune(before: number, maxBytes: number, most: number): number
   /** Drops the positions of segments that are gone. */
   forget(segments: readonly string[]): void
+  close(): void
+}
+
+/**
+ * What calls cost: one row per call to a priced model, and their sums by the hour. Every change is durable when it returns (G2), and idempotent on `callId`:
+ * what is told twice, late, or in another order than it happened ends as the same numbers. Its callers tell the ledger before they forget.
+ */
+export interface LedgerStore {
+  /**
+   * Stores entries in one transaction, sums included. Of a call that is there already the stored entry stays, unless the new one says more
+   * (`reserved` < `unknown` < all others, which are final). Throws on a cost that is not a whole number of nano-dollars from 0 to 2^53 - 1; nothing is stored then.
+   */
+  append(entries: readonly LedgerEntry[]): void
+  find(callId: string): LedgerEntry | null
+  /** Sums, exact. Entries that are only `reserved` are not in them. */
+  spend(query: SpendQuery): readonly SpendRow[]
   close(): void
 }
 

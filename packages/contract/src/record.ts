@@ -37,6 +37,10 @@ export interface CallRecord {
   readonly cachedInputTokens: number
   readonly cacheWriteTokens: number
   readonly reasoningTokens: number
+  /** Nano-dollars, whole; of an `unknown` call what was reserved for it. -1 = the model has no price. */
+  readonly costNano: number
+  /** The price that it was made with (`Price.version`); '' = none. */
+  readonly priceVersion: string
   readonly requestBytes: number
   readonly responseBytes: number
   readonly admittedMs: number

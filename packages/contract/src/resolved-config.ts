@@ -1,4 +1,5 @@
 import type { LimitRule } from './limits.ts'
+import type { BudgetRule, PriceRule } from './money.ts'
 import type { KeyRecord } from './principal.ts'
 import type { DialectId, Policy, Timeouts } from './snapshot.ts'
 
@@ -14,6 +15,10 @@ export interface ResolvedConfig {
   readonly keys: readonly KeyRecord[]
   /** Left out = no limits. */
   readonly limits?: readonly LimitRule[]
+  /** Left out = nothing has a price. */
+  readonly prices?: readonly PriceRule[]
+  /** Left out = no budgets. */
+  readonly budgets?: readonly BudgetRule[]
   readonly policy: Policy
   /** Left out = everything is kept. */
   readonly log?: LogBounds

@@ -1,4 +1,5 @@
 import type { Result } from './errors.ts'
+import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
 import type { Hooks } from './hooks.ts'
 
@@ -53,6 +54,8 @@ export interface Target {
   readonly usageOption: boolean
   /** The public model name's JSON string literal is replaced by this one. */
   readonly modelJson: string
+  /** What its tokens cost; null or left out = nobody has said. */
+  readonly price?: Price | null
 }
 
 /** The ordered targets of a request, retries not included. Never empty. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { ToControl } from '@headrace/contract'
 import { RateWindow, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
 import type { AdminServer } from './admin/server.ts'
+import { BudgetWatch } from './budgets/budget-watch.ts'
 import { ConfigKeeper } from './config/config-keeper.ts'
 import { watchFile } from './config/watch-file.ts'
 import { Fleet } from './fleet/fleet.ts'
@@ -10,6 +11,8 @@ import { ProblemList } from './problem-list.ts'
 import { fatal, say, tell } from './supervisor-link.ts'
 
 const RATES_EVERY_MS = 1_000
+/** How often it is looked whether a budget is nearly used up, ms. */
+const BUDGETS_EVERY_MS = 15_000
 
 /**
  * The control process, in the order of its life: configuration to the workers first, because they cannot serve without;
@@ -71,7 +74,9 @@ export class ControlProcess {
     if (!started.ok) return fatal(`The configuration cannot be used:\n${started.error.text}`)
     if (started.value !== null) tell({ type: 'keys-created', adminKey: started.value.adminKey, apiKey: started.value.apiKey })
     const database = join(data, 'calls.db')
-    const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, onProblem: problem => this.#logProblems.add(problem) })
+    const ledger = join(data, 'ledger.db')
+    const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, ledger, onProblem: problem => this.#logProblems.add(problem) })
+    this.#watchBudgets(ledger, logs)
     this.#keeper.onChange(changed => { if (changed.log !== undefined) logs.keep(changed.log) })
     if (config !== null) this.#stops.push(watchFile(config, () => this.#background(this.#keeper.reload({ onlyIfChanged: true })), say))
     const rates = setInterval(() => this.#rates.add(this.#fleet.metrics(), performance.now()), RATES_EVERY_MS)
@@ -79,10 +84,18 @@ export class ControlProcess {
     // Fastify and its schemas take longer to load than all of the above.
     const { startAdminServer } = await import('./admin/server.ts')
     this.#server = await startAdminServer({
-      keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys,
+      keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys, ledger,
       calls: { database, onRow: logs.onRow, recovered: logs.recovered, problems: () => this.#logProblems.list() },
     }, socket)
     tell({ type: 'ready' })
+  }
+
+  #watchBudgets(ledger: string, logs: LogWriter): void {
+    const budgets = new BudgetWatch({ ledger, wall: Date.now, tell, warn: say })
+    this.#keeper.onChange(changed => budgets.adopt(changed))
+    this.#background(logs.recovered().then(() => { if (!this.#stopping) budgets.recovered() }))
+    const looking = setInterval(() => budgets.look(), BUDGETS_EVERY_MS)
+    this.#stops.push(() => clearInterval(looking))
   }
 
   async #started(work: () => Promise<unknown>): Promise<void> {

@@ -81,6 +81,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.usage = UNKNOWN_USAGE
     x.error = null
     this.#answer = null
+    this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
     this.#layers.journal.intent(x, this)
   }
 
@@ -205,6 +206,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
 
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
+    this.#layers.limiter.endAttempt(x, this.#prepared.admission)
     if (final) {
       x.settledAt = performance.now()
       this.#call = null

@@ -42,11 +42,14 @@ export function createJourney(layers: JourneyLayers): Serve {
     if (!plan.ok) return refuse(layers, x, dialect, sink, plan.error)
     x.plan = plan.value
     const request: Request = { x, dialect, sink, body, scanned: scanned.value, plan: plan.value }
-    const admission = layers.limiter.admit(x, body, scanned.value.maxTokens)
+    const admission = layers.limiter.admit(x, body, x.maxOutput)
     if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
     else depart(layers, request, admission)
   }
 }
+
+/** More output tokens than any call writes: what a client allows is cut to it. */
+const MOST_OUTPUT = 1e8
 
 /** A request that is understood and has a plan. */
 interface Request {
@@ -85,6 +88,8 @@ function noteRequest(x: Exchange, scanned: ScannedRequest, body: Buffer): void {
   x.model = scanned.model
   x.stream = scanned.stream
   x.user = scanned.user
+  x.maxOutput = scanned.maxTokens < 0 ? -1 : Math.min(MOST_OUTPUT, scanned.maxTokens * scanned.choices)
+  x.choices = scanned.choices
   x.metadata = scanned.metadata
   const policy = x.snapshot.policy
   if (policy.logBodies === 'full') x.requestBody = body.latin1Slice(0, Math.min(body.length, policy.logBodyLimit))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import {
-  success,
+  budgetLimit, success,
   type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
 import { CertificateWatch } from './edge/certificate-watch.ts'
@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const compiled = compileSnapshot(config)
     upstream.setCredentials(compiled.credentials)
     snapshot = compiled.snapshot
-    limiter.adopt(config.limits ?? [], config.version)
+    limiter.adopt([...config.limits ?? [], ...(config.budgets ?? []).filter(budget => budget.mode === 'hard').map(budgetLimit)], config.version)
   }
   adopt(options.config)
 

@@ -1,7 +1,9 @@
 /** The ports' implementations. Conformance suites: `@headrace/stores/suites`. */
 export { MemoryKeyStore } from './memory/key-store.ts'
+export { MemoryLedgerStore } from './memory/ledger-store.ts'
 export { MemoryLogStore } from './memory/log-store.ts'
 export { SqliteKeyStore } from './sqlite/key-store.ts'
+export { readSpend, SqliteLedgerStore } from './sqlite/ledger-store.ts'
 export { SqliteLogStore } from './sqlite/log-store.ts'
 export { readLogs } from './sqlite/query-calls.ts'
 export { startLogWriter, type LogWriter, type LogWriterOptions } from './log-writer/log-writer.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { failure, success, type CallRecord, type LogQuery, type LogRow, type Result } from '@headrace/contract'
+import { dollars, failure, success, type CallRecord, type LogQuery, type LogRow, type Result } from '@headrace/contract'
 import { readLogs } from '@headrace/stores'
 import { askAdmin } from '../admin-client.ts'
 import type { LogsFlags } from './program.ts'
@@ -82,7 +82,7 @@ function filtersOf(flags: LogsFlags): Filters {
 
 const COLUMNS: readonly Column[] = Object.freeze([
   { title: 'TIME', width: 23 }, { title: 'STATUS', width: 6, right: true }, { title: 'OUTCOME', width: 8 }, { title: 'MODEL', width: 20 }, { title: 'TARGET', width: 20 },
-  { title: 'TRY', width: 3, right: true }, { title: 'IN', width: 6, right: true }, { title: 'OUT', width: 6, right: true },
+  { title: 'TRY', width: 3, right: true }, { title: 'IN', width: 6, right: true }, { title: 'OUT', width: 6, right: true }, { title: 'COST', width: 9, right: true },
   { title: 'FIRST', width: 8, right: true }, { title: 'TOTAL', width: 9, right: true }, { title: 'KEY', width: 12 }, { title: 'REQUEST', width: 16 }, { title: 'ERROR', width: 0 },
 ])
 
@@ -95,7 +95,7 @@ function cells(call: CallRecord): string[] {
   const known = (value: number, unit = ''): string => value < 0 ? '-' : `${unit === '' ? value : value.toFixed(1)}${unit}`
   return [
     new Date(call.startedAt).toISOString().replace('T', ' ').slice(0, 23), call.status === 0 ? '-' : String(call.status), call.outcome, call.model,
-    call.provider === '' ? '-' : `${call.provider}/${call.targetModel}`, String(call.attempt), known(call.inputTokens), known(call.outputTokens),
+    call.provider === '' ? '-' : `${call.provider}/${call.targetModel}`, String(call.attempt), known(call.inputTokens), known(call.outputTokens), call.costNano < 0 ? '-' : dollars(call.costNano),
     known(call.firstByteMs, ' ms'), known(call.totalMs, ' ms'), call.keyId, call.requestId, call.errorKind,
   ]
 }

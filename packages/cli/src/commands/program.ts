@@ -28,6 +28,7 @@ export function createCommand(): (argv: readonly string[]) => Promise<number> {
   addStart(program, does)
   addConfigCommands(program, does)
   addLogs(program, does)
+  addSpend(program, does)
   addKeys(program, does)
   return async argv => {
     const names = program.commands.map(command => command.name())
@@ -104,6 +105,18 @@ function addLogs(program: Command, does: Does): void {
     .action(does(async (options: LogsFlags) => (await import('./logs.ts')).logs(options)))
 }
 
+function addSpend(program: Command, does: Does): void {
+  withAdmin(program.command('spend'))
+    .description('show what was spent on models that have a price (admin API of a running Headrace)')
+    .option('--by <fields>', 'one or several of key, team, app, model, target, day, hour, separated by commas', 'model')
+    .option('--since <time>', 'since then: `2h`, `7d` ago, or a date; in whole hours (default: 30 days ago)', time)
+    .option('--until <time>', 'before then', time)
+    .option('-n, --limit <number>', 'rows to show, the dearest first', whole(1, 10_000), 50)
+    .option('--json', 'one JSON object per line instead of a table', false)
+    .addHelpText('after', examples('headrace spend', 'headrace spend --by team,day --since 7d', 'headrace spend --by key --json'))
+    .action(does(async (options: SpendFlags) => (await import('./spend.ts')).spend(options)))
+}
+
 function addKeys(program: Command, does: Does): void {
   const keys = program.command('keys').description('list, make and revoke API keys (admin API of a running Headrace)')
     .addHelpText('after', examples('headrace keys list', 'headrace keys create --name search-team --models "fast,gpt-*"', 'headrace keys revoke KEY_ID'))
@@ -141,6 +154,14 @@ export interface LogsFlags extends AdminFlags {
   readonly outcome?: 'settled' | 'partial' | 'unknown' | 'refused'
   readonly error?: string
   readonly request?: string
+  readonly json: boolean
+}
+
+export interface SpendFlags extends AdminFlags {
+  readonly by: string
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
   readonly json: boolean
 }
 

@@ -200,6 +200,7 @@ export class Supervisor {
     switch (message.type) {
       case 'config': this.#workers.configure(message.config); return
       case 'keys-created': this.#keys = { adminKey: message.adminKey, apiKey: message.apiKey }; return
+      case 'budgets': this.#limits.learn(message); return
       case 'ready':
         this.#controlReady = true
         this.#announce()

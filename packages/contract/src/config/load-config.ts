@@ -5,9 +5,11 @@ import type { ResolvedConfig, ServerConfig } from '../resolved-config.ts'
 import type { ConfigError } from './config-error.ts'
 import { ConfigProblems } from './config-problems.ts'
 import { parseLocated, type LocatedDocument } from './located-document.ts'
+import { resolveBudgets } from './resolve-budgets.ts'
 import { resolveKeys } from './resolve-keys.ts'
 import { resolveLimits } from './resolve-limits.ts'
 import { resolveModels } from './resolve-models.ts'
+import { resolvePrices } from './resolve-prices.ts'
 import { resolveProviders, type ProviderSources } from './resolve-providers.ts'
 import { locateIssues } from './schema-issues.ts'
 import { fileSchema, type ConfigFile } from './schema.ts'
@@ -54,13 +56,16 @@ function fromFile(configPath: string | null, path: string): string {
 
 function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigProblems): ResolvedConfig {
   const providers = resolveProviders(file.providers ?? null, options, problems)
+  const limits = resolveLimits(file.limits ?? [], problems)
+  const prices = resolvePrices(file.prices ?? {}, providers, problems)
   return {
     version: options.version,
     server: resolveServer(file.server, options.path),
     providers,
     models: resolveModels(file.models ?? {}, providers, problems),
     keys: resolveKeys(file.keys ?? [], options.keys, problems),
-    limits: resolveLimits(file.limits ?? [], problems),
+    limits, prices,
+    budgets: resolveBudgets(file.budgets ?? [], { limits, prices, logCalls: file.log.calls }, problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,

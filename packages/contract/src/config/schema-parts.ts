@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import type { BudgetWindow } from '../budget-window.ts'
 import { closestName } from '../closest-name.ts'
 import { LIMIT_FORM, LIMIT_PATTERN, parseLimit } from './parse-limit.ts'
+import { parseAmount, parseDollars, parseRolling } from './parse-money.ts'
 import { parseDuration, parseSize } from './quantities.ts'
 
 /** Building blocks of the schema: each says in one sentence what it wants. */
@@ -55,6 +57,26 @@ export const limitAmount = numeric(LIMIT_PATTERN, `expected ${LIMIT_FORM}`).tran
   const spec = parseLimit(value)
   if (spec !== null) return spec
   context.addIssue({ code: 'custom', message: `expected ${LIMIT_FORM}; windows are s, min, h (up to 24h), day, week, month` })
+  return z.NEVER
+})
+
+/** Nano-dollars of a number of dollars, `least` .. `most` nano-dollars. */
+export function dollars(most: number, wanted: string) {
+  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseDollars(value), 0, most, wanted, context))
+}
+
+/** Nano-dollars, written `100 USD`. */
+export function money(most: number) {
+  const wanted = 'expected an amount such as `100 USD`, `2.5k USD`, more than nothing and at most 4M USD'
+  return z.union([z.number(), numeric(String.raw`\$?\s*\d+(\.\d+)?[kM]?\s*(USD)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseAmount(value), 1, most, wanted, context))
+}
+
+/** A budget's window: `day`, `week`, `month`, `rolling 30d`. */
+export const budgetWindow = numeric(String.raw`day|week|month|rolling\s+\d{1,3}\s*(d|days?)`, 'expected `day`, `week`, `month`, or `rolling 30d`').transform((value, context): BudgetWindow => {
+  if (value === 'day' || value === 'week' || value === 'month') return value
+  const ms = parseRolling(value)
+  if (ms !== null) return ms
+  context.addIssue({ code: 'custom', message: 'expected `day`, `week`, `month`, or `rolling 30d` (1 to 366 days)' })
   return z.NEVER
 })
 

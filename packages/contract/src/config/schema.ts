@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LIMIT_FORM } from './parse-limit.ts'
-import { duration, flag, limitAmount, listOf, oneOf, section, size, strictMap, text, whole, wholeNumber } from './schema-parts.ts'
+import { budgetWindow, dollars, duration, flag, limitAmount, listOf, money, oneOf, section, size, strictMap, text, whole, wholeNumber } from './schema-parts.ts'
 
 /** Upper bounds: a generated file that doubled by mistake is refused, not tried. */
 export const MAX_PROVIDERS = 1_000
@@ -10,6 +10,10 @@ export const MAX_KEYS = 100_000
 export const MAX_CREDENTIALS = 16
 export const MAX_TARGETS = 16
 export const MAX_LIMITS = 256
+export const MAX_BUDGETS = 256
+/** Nano-dollars per million tokens (10,000 dollars), and in a budget. */
+export const MAX_PRICE = 1e13
+export const MAX_BUDGET = 4e15
 /** Characters of a model name. */
 export const MAX_MODEL_NAME = 256
 
@@ -103,6 +107,25 @@ const limit = strictMap({
   concurrency: wholeNumber(1, 1_000_000).nullish().describe('Requests at the same time.'),
 })
 
+const perMillion = dollars(MAX_PRICE, 'expected dollars per million tokens such as `0.40`, at most 10000, at most nine digits after the point')
+const price = strictMap({
+  input: perMillion,
+  cached_input: perMillion.nullish().describe('Input that the provider read from its cache. Left out: as `input`.'),
+  cache_write: perMillion.nullish().describe('Input that the provider wrote to its cache. Left out: as `input`.'),
+  output: perMillion,
+})
+
+const budgetScope = oneOf(['tenant', 'team', 'app', 'key'])
+const budget = strictMap({
+  name: name('a name for the budget').nullish().describe('Shown to clients that are refused. Left out: made from `per`.'),
+  per: z.union([budgetScope.transform(one => [one]), listOf(budgetScope, 4, 'a list of scopes').min(1, { error: 'an empty list: name at least one of `tenant`, `team`, `app`, `key`' })],
+    { error: 'expected one or several of `tenant`, `team`, `app`, `key`' }).describe('One budget for each combination of these, always within one tenant.'),
+  match: strictMap({ tenant: patterns, team: patterns, app: patterns, key: patterns }).nullish().describe('The budget applies where all of these match. Left out: everywhere.'),
+  amount: money(MAX_BUDGET),
+  window: budgetWindow,
+  mode: oneOf(['hard', 'alert']).prefault('hard').describe('`hard`: a call that may not fit is refused. `alert`: only people are told.'),
+})
+
 /** `headrace.yaml`, version 1. Everything may be left out. */
 export const fileSchema = strictMap({
   server,
@@ -110,6 +133,9 @@ export const fileSchema = strictMap({
   models: z.record(modelName, model, { error: 'expected a map of public model names to targets' }).nullish(),
   keys: listOf(key, MAX_KEYS, 'a list of keys').nullish(),
   limits: listOf(limit, MAX_LIMITS, 'a list of limits').nullish(),
+  prices: z.record(text(/^[^\p{Cc}\p{Cs}*]{0,320}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), price, { error: 'expected a map of targets to their prices' }).nullish()
+    .describe('What models cost, dollars per million tokens, by `provider/model`.'),
+  budgets: listOf(budget, MAX_BUDGETS, 'a list of budgets').nullish(),
   log: section({
     calls: flag(true).describe('Write the call log.'),
     bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),
@@ -128,3 +154,5 @@ export type ConfigFile = z.output<typeof fileSchema>
 export type ProviderFile = NonNullable<NonNullable<ConfigFile['providers']>[string]>
 export type KeyFile = NonNullable<ConfigFile['keys']>[number]
 export type LimitFile = NonNullable<ConfigFile['limits']>[number]
+export type PriceFile = NonNullable<ConfigFile['prices']>[string]
+export type BudgetFile = NonNullable<ConfigFile['budgets']>[number]

@@ -35,6 +35,7 @@ export class AppHarness {
   readonly routes: { readonly method: string, readonly path: string }[] = []
   readonly stopping = new AbortController()
   readonly database = join(this.directory, 'calls.db')
+  readonly ledgerPath = join(this.directory, 'ledger.db')
   readonly log = new SqliteLogStore(this.database)
   readonly followers = new Set<(record: CallRecord) => void>()
   take: (config: ResolvedConfig) => 'accept' | 'refuse' | 'nothing' = () => 'accept'
@@ -51,7 +52,7 @@ export class AppHarness {
     const started = await harness.keeper.start(null)
     if (!started.ok) throw new Error(started.error.text)
     harness.app = await createAdminApp({
-      keeper: harness.keeper, fleet: harness.fleet, rates: harness.rates, keys: harness.keys,
+      keeper: harness.keeper, fleet: harness.fleet, rates: harness.rates, keys: harness.keys, ledger: harness.ledgerPath,
       calls: {
         database: harness.database, recovered: async () => {}, problems: () => [],
         onRow: listener => { harness.followers.add(listener); return () => harness.followers.delete(listener) },

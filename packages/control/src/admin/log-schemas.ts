@@ -16,13 +16,13 @@ export const logQuerySchema = z.strictObject({
   follow: z.enum(['true', 'false']).optional().describe('`true`: one row per line (NDJSON), oldest first, then each new one as it is stored, until you hang up. Empty lines keep the connection alive.'),
 })
 
-/** One call; field by field as in `CallRecord`. Durations are ms from `startedAt`, -1 = did not happen; token counts: -1 = unknown. */
+/** One call; field by field as in `CallRecord`. Durations are ms from `startedAt`, -1 = did not happen; token counts: -1 = unknown; costs: nano-dollars, -1 = no price. */
 const recordSchema = z.object({
   callId: z.string(), exchangeId: z.string(), requestId: z.string(), attempt: count, outcome,
   tenant: z.string(), team: z.string(), app: z.string(), keyId: z.string(), endUser: z.string(),
   startedAt: count, dialect: z.string(), operation: z.string(), model: z.string(), provider: z.string(), targetModel: z.string(), stream: z.boolean(),
   status: count, upstreamStatus: count, errorKind: z.string(), finishReason: z.string(),
-  inputTokens: count, outputTokens: count, cachedInputTokens: count, cacheWriteTokens: count, reasoningTokens: count, requestBytes: count, responseBytes: count,
+  inputTokens: count, outputTokens: count, cachedInputTokens: count, cacheWriteTokens: count, reasoningTokens: count, costNano: count, priceVersion: z.string(), requestBytes: count, responseBytes: count,
   admittedMs: count, attemptMs: count, sentMs: count, headMs: count, firstByteMs: count, committedMs: count, totalMs: count,
   traceId: z.string(), metadata: z.string(), tags: z.string(), requestBody: z.string().nullable(), responseBody: z.string().nullable(),
 } satisfies Record<keyof CallRecord, z.ZodType>)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LimitRule, ProviderConfig, ResolvedConfig } from '@headrace/contract'
+import { dollars, type LimitRule, type ProviderConfig, type ResolvedConfig } from '@headrace/contract'
 import { keyView, keyViewSchema } from './key-view.ts'
 
 /** Stands where a secret is. */
@@ -22,13 +22,17 @@ export const maskedConfigSchema = z.object({
     name: z.string(), per: z.array(z.string()), match: z.record(z.string(), z.array(z.string())),
     amounts: z.array(z.object({ resource: z.string(), spec: z.record(z.string(), z.union([z.string(), z.number()])) })),
   })),
+  prices: z.array(z.object({ name: z.string(), version: z.string().describe('Dollars per million tokens: input/cached/cache-write/output.') })),
+  budgets: z.array(z.object({
+    name: z.string(), per: z.array(z.string()), match: z.record(z.string(), z.array(z.string())), amount: z.string(), window: z.union([z.string(), z.number().describe('Rolling, ms.')]), mode: z.string(),
+  })),
   policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   log: z.object({ retentionMs: z.number(), maxBytes: z.number().describe('Of the database, in use.') }).nullable().describe('What the call log keeps; null = everything.'),
 })
 export type MaskedConfig = z.infer<typeof maskedConfigSchema>
 
 /** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
-export function maskedConfig({ version, server, providers, models, keys, limits, policy, log }: ResolvedConfig): MaskedConfig {
+export function maskedConfig({ version, server, providers, models, keys, limits, prices, budgets, policy, log }: ResolvedConfig): MaskedConfig {
   return {
     version,
     server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
@@ -36,6 +40,8 @@ export function maskedConfig({ version, server, providers, models, keys, limits,
     models: models.map(({ name, targets }) => ({ name, targets: targets.map(({ provider, model }) => ({ provider, model })) })),
     keys: keys.map(keyView),
     limits: (limits ?? []).map(maskedLimit),
+    prices: (prices ?? []).map(({ name, price }) => ({ name, version: price.version })),
+    budgets: (budgets ?? []).map(({ name, per, match, amount, window, mode }) => ({ name, per: [...per], match: maskedMatch(match), amount: dollars(amount), window, mode })),
     policy: { ...policy },
     log: log === undefined ? null : { retentionMs: log.retentionMs, maxBytes: log.maxBytes },
   }
@@ -49,8 +55,11 @@ function maskedProvider({ id, dialect, baseUrl, credentials, headers, timeouts, 
 }
 
 function maskedLimit({ name, per, match, amounts }: LimitRule): MaskedConfig['limits'][number] {
-  const values = Object.entries(match).map(([scope, names]): [string, string[]] => [scope, [...names]])
-  return { name, per: [...per], match: Object.fromEntries(values), amounts: amounts.map(({ resource, spec }) => ({ resource, spec: { ...spec } })) }
+  return { name, per: [...per], match: maskedMatch(match), amounts: amounts.map(({ resource, spec }) => ({ resource, spec: { ...spec } })) }
+}
+
+function maskedMatch(match: Readonly<Partial<Record<string, readonly string[]>>>): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(match).map(([scope, names]) => [scope, [...names ?? []]]))
 }
 
 function withoutPassword(proxy: string): string {

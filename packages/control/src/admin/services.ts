@@ -11,6 +11,8 @@ export interface AdminServices {
   readonly rates: RateWindow
   readonly keys: KeyStore
   readonly calls: CallLog
+  /** Path of the ledger's database. */
+  readonly ledger: string
 }
 
 /** The call log, seen by those who read it. */

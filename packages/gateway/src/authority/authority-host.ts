@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import type { LimitsToAuthority } from '@headrace/contract'
+import type { BudgetsToAuthority, LimitsToAuthority } from '@headrace/contract'
 import { LeaseAuthority } from './lease-authority.ts'
 import { readState, writeState } from './state-file.ts'
 
@@ -52,6 +52,11 @@ export class AuthorityHost {
     child.once('disconnect', () => this.#gone(worker))
     child.once('error', () => { if (!child.connected) this.#gone(worker) })
     return child
+  }
+
+  /** What budgets have used so far, from the ledger: until it has come for a budget, calls that it concerns wait. */
+  learn(budgets: BudgetsToAuthority): void {
+    this.#authority.learn(budgets)
   }
 
   /** Writes the state file where something has changed. Resolves when it is written. */

@@ -1,4 +1,5 @@
 import type { CounterSpec, LeaseCall, LeaseDenial, LeaseGrant, LeaseNews } from '@headrace/contract'
+import { BudgetMeter } from './budget-meter.ts'
 import { createMeter, type Meter, type Moment } from './meter.ts'
 
 export type AuthorityOp = LeaseGrant | LeaseDenial | LeaseCall
@@ -68,6 +69,8 @@ export class Counter {
   /** Attachments that refuse requests on our word. */
   #starved = 0
   #outside = 0
+  /** A budget whose earlier use the ledger has not told yet: everybody waits, nobody is refused. */
+  #closed: boolean
 
   constructor(key: string, group: string, spec: CounterSpec, version: number, ports: CounterPorts) {
     this.key = key
@@ -76,6 +79,7 @@ export class Counter {
     this.#version = version
     this.#ports = ports
     this.#meter = createMeter(spec, ports.moment())
+    this.#closed = spec.kind === 'budget'
   }
 
   get spec(): CounterSpec { return this.#spec }
@@ -95,6 +99,14 @@ export class Counter {
     this.#version = version
     this.#spec = spec
     this.#meter.adopt(spec, this.#ports.moment())
+    this.#settle()
+  }
+
+  /** What the ledger says was used before, by parts of the budget's window. Only the first word counts: from then on the number here is newer. */
+  learn(used: readonly (readonly [from: number, units: number])[]): void {
+    if (!this.#closed || !(this.#meter instanceof BudgetMeter)) return
+    this.#closed = false
+    this.#meter.restore(used)
     this.#settle()
   }
 
@@ -164,12 +176,13 @@ export class Counter {
       this.#queue.push({ attachment, need, want, recalled: false })
       return this.#settle()
     }
-    const free = this.#queue.length > 0 ? 0 : this.#free()
+    const free = this.#queue.length > 0 || this.#closed ? 0 : this.#free()
     this.#grant(attachment, this.#share(free, want), 0)
   }
 
   /** Serves the queue from its head as far as it goes, and tells those who refuse on our word when there is something again. */
   #settle(): void {
+    if (this.#closed) return
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
       const free = this.#free()
       const { attachment, need } = head

@@ -1,4 +1,4 @@
-import type { CounterSpec, CounterState, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
+import type { BudgetsToAuthority, CounterSpec, CounterState, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
 import { Counter, type Attachment, type AuthorityOp, type CounterPorts } from './counter.ts'
 import { CalendarMeter, type Moment } from './meter.ts'
 
@@ -33,6 +33,8 @@ export class LeaseAuthority {
   readonly #counters = new Map<string, Counter>()
   readonly #groups = new Map<string, Group>()
   readonly #workers = new Map<number, Map<number, Attachment>>()
+  /** Groups of budgets whose earlier use is known. */
+  readonly #learned = new Set<string>()
   readonly #outbox = new Map<number, AuthorityOp[]>()
   readonly #ports: CounterPorts
   #moment: Moment
@@ -107,6 +109,15 @@ export class LeaseAuthority {
     if (meter instanceof CalendarMeter) meter.restore(used)
   }
 
+  /** What budgets have used, from the ledger. Counters that waited for it go on. */
+  learn({ groups, counters }: BudgetsToAuthority): void {
+    this.#turn(() => {
+      for (const { key, group, spec, used } of counters) this.#counter(key, group, spec, 0).learn(used)
+      for (const group of groups) this.#learned.add(group)
+      for (const counter of this.#counters.values()) if (this.#learned.has(counter.group)) counter.learn([])
+    })
+  }
+
   #turn(work: () => void): void {
     this.#moment = this.#read()
     work()
@@ -150,6 +161,7 @@ export class LeaseAuthority {
     const counter = new Counter(key, shared.name, sameSpec(shared.spec, spec) ? shared.spec : spec, version, this.#ports)
     this.#counters.set(key, counter)
     shared.members++
+    if (this.#learned.has(group)) counter.learn([])
     return counter
   }
 
@@ -163,4 +175,5 @@ export class LeaseAuthority {
 function sameSpec(left: CounterSpec, right: CounterSpec): boolean {
   return left.kind === right.kind && left.limit === right.limit && (left.kind !== 'rate' || right.kind !== 'rate' || left.windowMs === right.windowMs && left.burst === right.burst)
     && (left.kind !== 'calendar' || right.kind !== 'calendar' || left.period === right.period)
+    && (left.kind !== 'budget' || right.kind !== 'budget' || left.window === right.window)
 }

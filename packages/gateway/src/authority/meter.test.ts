@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { windowAt } from './calendar.ts'
+import { windowAt } from '@headrace/contract'
 import { CalendarMeter, createMeter, type Moment } from './meter.ts'
 
 const at = (now: number, wall = 0): Moment => ({ now, wall })

@@ -1,5 +1,5 @@
-import type { CounterSpec } from '@headrace/contract'
-import { windowAt, type Window } from './calendar.ts'
+import { windowAt, type CounterSpec, type TimeWindow } from '@headrace/contract'
+import { BudgetMeter } from './budget-meter.ts'
 
 /** Monotonic and wall-clock milliseconds of one moment. */
 export interface Moment { readonly now: number, readonly wall: number }
@@ -14,7 +14,7 @@ export interface Meter {
   /** Milliseconds until `units` are there if nobody gives any back; 0 = only by giving back. */
   waitFor(units: number, at: Moment): number
   /** The window that units taken now belong to. */
-  window(): Window
+  window(): TimeWindow
   /** As it would be had nothing been used: may be forgotten. Asked when nothing is outside. */
   idle(at: Moment): boolean
   /** The most that can be out at once. */
@@ -23,12 +23,13 @@ export interface Meter {
   adopt(spec: CounterSpec, at: Moment): void
 }
 
-const ALWAYS: Window = Object.freeze({ from: 0, until: Infinity })
+const ALWAYS: TimeWindow = Object.freeze({ from: 0, until: Infinity })
 /** Of a unit: what rounding may cost at a full bucket. It is owed, not given. */
 const ROUNDING = 1e-6
 
 export function createMeter(spec: CounterSpec, at: Moment): Meter {
   if (spec.kind === 'rate') return new RateMeter(spec, at)
+  if (spec.kind === 'budget') return new BudgetMeter(spec, at)
   return spec.kind === 'calendar' ? new CalendarMeter(spec, at) : new SlotMeter(spec)
 }
 
@@ -72,7 +73,7 @@ class RateMeter implements Meter {
     return Math.max(1, Math.ceil(this.#tat + (units - this.capacity) * this.#unitMs - at.now))
   }
 
-  window(): Window {
+  window(): TimeWindow {
     return ALWAYS
   }
 
@@ -91,7 +92,7 @@ const REMEMBERED_WINDOWS = 4
 export class CalendarMeter implements Meter {
   capacity: number
   readonly #period: (CounterSpec & { kind: 'calendar' })['period']
-  #window: Window
+  #window: TimeWindow
   /** Pairs of a window's begin and the units used in it; a Map would cost more than all the rest. */
   #used: number[] = []
 
@@ -124,7 +125,7 @@ export class CalendarMeter implements Meter {
     return Math.max(1, Math.ceil(this.#window.until - at.wall))
   }
 
-  window(): Window {
+  window(): TimeWindow {
     return this.#window
   }
 
@@ -194,7 +195,7 @@ class SlotMeter implements Meter {
     return 0
   }
 
-  window(): Window {
+  window(): TimeWindow {
     return ALWAYS
   }
 

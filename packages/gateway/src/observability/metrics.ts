@@ -30,6 +30,7 @@ class Series {
   output = 0
   cachedInput = 0
   reasoning = 0
+  cost = 0
 
   constructor(model: string, provider: string) {
     this.labels = `model="${escapeLabel(model)}",provider="${escapeLabel(provider)}"`
@@ -48,6 +49,7 @@ class MetricsRegistry implements Metrics {
     // Only a planned name is a label: what clients invent is not.
     const series = this.#series(x.plan === null ? '' : x.plan.model, x.target === null ? '' : x.target.provider)
     if (x.attempts > 0) increment(series.attempts, x.error ?? 'ok')
+    if (x.costNano > 0) series.cost += x.costNano
     if (!final) return
     if (this.#inFlight > 0) this.#inFlight--
     increment(series.statuses, x.status)
@@ -77,6 +79,7 @@ class MetricsRegistry implements Metrics {
         for (const [result, count] of series.attempts) counters[`headrace_attempts_total{${labels},result="${result}"}`] = count
         const tokens = { input: series.input, output: series.output, cached_input: series.cachedInput, reasoning: series.reasoning }
         for (const [type, count] of Object.entries(tokens)) if (count > 0) counters[`headrace_tokens_total{type="${type}",${labels}}`] = count
+        if (series.cost > 0) counters[`headrace_cost_nanodollars_total{${labels}}`] = series.cost
         histogram('headrace_time_to_first_token_seconds', labels, series.firstToken)
         histogram('headrace_inter_token_seconds', labels, series.interToken)
         histogram('headrace_overhead_seconds', labels, series.overhead)

@@ -16,7 +16,7 @@ export function intentFields(x: Exchange): string {
   return `${lastWallText},"${x.dialect}","${x.operation}",${principalFields(x)},${segmentText(x.model)},${targetFields(x.target)},`
     + `${x.stream ? 1 : 0},${x.requestBytes},${micros(x, x.admittedAt)},${micros(x, x.attemptAt)},`
     + `${x.requestId === x.id ? '0' : segmentText(x.requestId)},${x.traceId === '' ? '""' : segmentText(x.traceId)},`
-    + `${x.metadata === '' ? '""' : segmentText(x.metadata)},${x.tags === '' ? '""' : segmentText(x.tags)}`
+    + `${x.metadata === '' ? '""' : segmentText(x.metadata)},${x.tags === '' ? '""' : segmentText(x.tags)},${x.reservedNano},${priceVersion(x.target)}`
 }
 
 /** The exchange's values in the order of `SETTLED_FIELDS`. Only a request's last record tells the client's status. */
@@ -25,7 +25,7 @@ export function settledFields(x: Exchange, outcome: Outcome, final: boolean): st
   return `"${outcome}",${final ? x.status : 0},${x.upstreamStatus},"${x.error ?? ''}",${x.finishReason === '' ? '""' : segmentText(x.finishReason)},`
     + `${usage.inputTokens},${usage.outputTokens},${usage.cachedInputTokens},${usage.cacheWriteTokens},${usage.reasoningTokens},${x.responseBytes},`
     + `${micros(x, x.sentAt)},${micros(x, x.headAt)},${micros(x, x.firstByteAt)},${micros(x, x.committedAt)},`
-    + `${micros(x, final ? x.settledAt : performance.now())},${final ? bodies(x) : 'null,null'}`
+    + `${micros(x, final ? x.settledAt : performance.now())},${final ? bodies(x) : 'null,null'},${x.costNano}`
 }
 
 function principalFields(x: Exchange): string {
@@ -50,6 +50,8 @@ function targetFields(target: Target | null): string {
   }
   return text
 }
+
+const priceVersion = (target: Target | null): string => target?.price == null ? '""' : segmentText(target.price.version)
 
 function bodies(x: Exchange): string {
   if (x.snapshot.policy.logBodies === 'none') return 'null,null'

@@ -7,6 +7,7 @@ import { createAuthenticator } from './authenticate.ts'
 import { compileProvider, headerLine, type CompiledProvider } from './compile-target.ts'
 import { isModelName } from './model-name.ts'
 import { ModelTable } from './model-table.ts'
+import { PriceTable } from './price-table.ts'
 
 export interface CompiledConfig {
   readonly snapshot: Snapshot
@@ -19,7 +20,8 @@ const SUGGESTION_CANDIDATES = 200
 
 /** Compiles a checked configuration into frozen lookups. Throws on what `loadConfig` would have refused; does no I/O. */
 export function compileSnapshot(config: ResolvedConfig, hooks: Hooks = NO_HOOKS): CompiledConfig {
-  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)))]))
+  const prices = new PriceTable(config.prices ?? [])
+  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)), prices)]))
   const table = new ModelTable(config.models, providers)
   const entries = modelEntries(config)
   // By key id: null = all models. A principal whose key is not here comes from elsewhere and may call nothing.

@@ -1,6 +1,7 @@
 import type { DialectId, Operation, Origin, ProviderConfig, Target } from '@headrace/contract'
 import gatewayPackage from '../../package.json' with { type: 'json' }
 import { asciiJson, headerSafe } from './model-name.ts'
+import type { PriceTable } from './price-table.ts'
 
 /** Where a dialect's operations live below the base path. */
 const OPERATION_PATHS = Object.freeze({
@@ -13,10 +14,11 @@ export interface CompiledProvider {
   readonly origin: Origin
   readonly paths: Readonly<Record<Operation, string>>
   readonly headers: string
+  readonly prices: PriceTable
 }
 
 /** Throws on a header that would not render to one clean line: a checked configuration has none. */
-export function compileProvider(config: ProviderConfig): CompiledProvider {
+export function compileProvider(config: ProviderConfig, prices: PriceTable): CompiledProvider {
   const url = new URL(config.baseUrl)
   const base = url.pathname.replace(/\/+$/, '')
   const paths = OPERATION_PATHS[config.dialect]
@@ -26,6 +28,7 @@ export function compileProvider(config: ProviderConfig): CompiledProvider {
     origin: Object.freeze({ tls, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), authority: url.host, proxy: config.proxy }),
     paths: Object.freeze({ chat: base + paths.chat, completion: base + paths.completion, embeddings: base + paths.embeddings }),
     headers: renderHeaders(config),
+    prices,
   })
 }
 
@@ -49,6 +52,7 @@ export function compileTargets(provider: CompiledProvider, model: string): reado
   const shared = {
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
     timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, modelJson: asciiJson(model),
+    price: provider.prices.find(name),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
 }

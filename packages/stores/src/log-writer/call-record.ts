@@ -39,6 +39,8 @@ export function callRecord(intent: SegmentRecord, settled: SegmentRecord | null)
     errorKind: text(told('errorKind')) as CallRecord['errorKind'], finishReason: text(told('finishReason')),
     inputTokens: number(told('inputTokens')), outputTokens: number(told('outputTokens')), cachedInputTokens: number(told('cachedInputTokens')),
     cacheWriteTokens: number(told('cacheWriteTokens')), reasoningTokens: number(told('reasoningTokens')),
+    // Of a call that nobody lived to tell of, what was reserved for it.
+    costNano: number(settled === null ? known('reserved') : told('cost')), priceVersion: text(known('priceVersion')),
     requestBytes: number(known('requestBytes')), responseBytes: Math.max(0, number(told('responseBytes'))),
     admittedMs: ms(known('admitted')), attemptMs: ms(known('attempt')), sentMs: ms(told('sent')), headMs: ms(told('head')),
     firstByteMs: ms(told('firstByte')), committedMs: ms(told('committed')), totalMs: ms(told('total')),
@@ -49,12 +51,13 @@ export function callRecord(intent: SegmentRecord, settled: SegmentRecord | null)
 
 /** What a late settled record adds to a row that was given up as `unknown`. */
 export function upgradedRecord(stored: CallRecord, settled: SegmentRecord): CallRecord {
+  // Only what the settlement says is taken: the rest of it is read from another kind of record and means nothing.
   const late = callRecord(settled, settled)
   return {
     ...stored,
     outcome: late.outcome, status: late.status, upstreamStatus: late.upstreamStatus, errorKind: late.errorKind, finishReason: late.finishReason,
     inputTokens: late.inputTokens, outputTokens: late.outputTokens, cachedInputTokens: late.cachedInputTokens,
-    cacheWriteTokens: late.cacheWriteTokens, reasoningTokens: late.reasoningTokens, responseBytes: late.responseBytes,
+    cacheWriteTokens: late.cacheWriteTokens, reasoningTokens: late.reasoningTokens, costNano: late.costNano, responseBytes: late.responseBytes,
     sentMs: late.sentMs, headMs: late.headMs, firstByteMs: late.firstByteMs, committedMs: late.committedMs, totalMs: late.totalMs,
     requestBody: late.requestBody, responseBody: late.responseBody,
   }

@@ -1,13 +1,16 @@
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isRunning, type SegmentRecord } from '@headrace/bytes'
-import type { CallRecord, LogStore } from '@headrace/contract'
+import type { CallRecord, LedgerStore, LogStore } from '@headrace/contract'
+import { ledgerEntry } from '../ledger/ledger-rules.ts'
 import { callIdOf, callRecord, upgradedRecord } from './call-record.ts'
 import { SegmentFile } from './segment-file.ts'
 
 export interface CollectorOptions {
   readonly directory: string
   readonly store: LogStore
+  /** What calls cost; left out = nobody keeps accounts. */
+  readonly ledger?: LedgerStore
   /** Hears of every batch of rows after it is stored. */
   readonly onStored: (records: readonly CallRecord[]) => void
   /** Hears, in words, of damage that was skipped. */
@@ -141,6 +144,8 @@ export class LogCollector {
     if (this.#rows.length === 0) return
     const rows = this.#rows
     this.#rows = []
+    // Money first: the position that moves with the rows says that the ledger has them too. What is told to it again after a crash in between changes nothing.
+    this.#options.ledger?.append(rows.map(ledgerEntry).filter(entry => entry !== null))
     this.#options.store.append(rows, { segment: segment.name, offset: segment.lowWater })
     this.#options.onStored(rows)
   }

@@ -1,5 +1,6 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
+import { SqliteLedgerStore } from '../sqlite/ledger-store.ts'
 import { SqliteLogStore } from '../sqlite/log-store.ts'
 import { LogCollector } from './log-collector.ts'
 import type { FromLogWriter, LogWriterData, ToLogWriter } from './log-writer.ts'
@@ -21,7 +22,7 @@ if (parentPort !== null) {
   port.close()
 }
 
-async function run({ directory, database, keep }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
+async function run({ directory, database, ledger: ledgerPath, keep }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
   const exited = new Set<string>()
   const wake = new AbortController()
   let following = false
@@ -52,9 +53,11 @@ async function run({ directory, database, keep }: LogWriterData, tell: (message:
   /** Until told to stop. */
   async function collect(): Promise<void> {
     const store = new SqliteLogStore(database)
+    let ledger: SqliteLedgerStore | null = null
     try {
+      if (ledgerPath !== null) ledger = new SqliteLedgerStore(ledgerPath)
       const collector = new LogCollector({
-        directory, store,
+        directory, store, ...(ledger === null ? {} : { ledger }),
         onStored: records => { if (following) tell({ type: 'rows', records }) },
         onProblem: problem => tell({ type: 'problem', problem }),
       })
@@ -85,6 +88,7 @@ async function run({ directory, database, keep }: LogWriterData, tell: (message:
         }
       }
     } finally {
+      ledger?.close()
       store.close()
     }
   }

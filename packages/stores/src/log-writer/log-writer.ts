@@ -7,6 +7,8 @@ export interface LogWriterOptions {
   readonly directory: string
   /** Path of the call log's SQLite file. */
   readonly database: string
+  /** Path of the ledger's SQLite file; left out = no ledger is kept. */
+  readonly ledger?: string
   /** What to keep; left out = everything. */
   readonly keep?: LogBounds
   /** Hears in words of damage skipped and of failures; the writer goes on by itself. */
@@ -27,7 +29,7 @@ export interface LogWriter {
 }
 
 /** What the thread begins with. */
-export interface LogWriterData { readonly directory: string, readonly database: string, readonly keep: LogBounds | null }
+export interface LogWriterData { readonly directory: string, readonly database: string, readonly ledger: string | null, readonly keep: LogBounds | null }
 /** To the thread. */
 export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'stop' }
 /** From the thread. */
@@ -51,7 +53,7 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
     // The thread's file has this file's extension: `.ts` in the sources, `.mjs` or `.js` when bundled.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     const worker = new Worker(new URL(`./log-writer-thread${extension}`, import.meta.url), {
-      workerData: { directory: options.directory, database: options.database, keep } satisfies LogWriterData,
+      workerData: { directory: options.directory, database: options.database, ledger: options.ledger ?? null, keep } satisfies LogWriterData,
     })
     worker.on('message', (message: FromLogWriter) => {
       if (message.type === 'recovered') recovered.resolve()

@@ -1,7 +1,10 @@
 import { keyStoreSuite } from '../suites/key-store-suite.ts'
+import { ledgerStoreSuite } from '../suites/ledger-store-suite.ts'
 import { logStoreSuite } from '../suites/log-store-suite.ts'
 import { MemoryKeyStore } from './key-store.ts'
+import { MemoryLedgerStore } from './ledger-store.ts'
 import { MemoryLogStore } from './log-store.ts'
 
+ledgerStoreSuite('memory', () => new MemoryLedgerStore())
 logStoreSuite('memory', () => new MemoryLogStore())
 keyStoreSuite('memory', () => new MemoryKeyStore())

@@ -3,7 +3,7 @@ import type { CallRecord } from '@headrace/contract'
 type ColumnType = 'TEXT' | 'INTEGER' | 'REAL'
 type Column = Exclude<keyof CallRecord, 'requestBody' | 'responseBody'>
 
-/** Every field of a record but its bodies, with its type in the table. The order is the order of insertion. */
+/** Every field of a record but its bodies, with its type in the table. The order is the order of insertion; new ones come last, with a migration. */
 export const CALL_COLUMNS = Object.freeze({
   callId: 'TEXT', exchangeId: 'TEXT', requestId: 'TEXT', attempt: 'INTEGER', outcome: 'TEXT',
   tenant: 'TEXT', team: 'TEXT', app: 'TEXT', keyId: 'TEXT', endUser: 'TEXT', startedAt: 'INTEGER',
@@ -12,7 +12,7 @@ export const CALL_COLUMNS = Object.freeze({
   inputTokens: 'INTEGER', outputTokens: 'INTEGER', cachedInputTokens: 'INTEGER', cacheWriteTokens: 'INTEGER', reasoningTokens: 'INTEGER',
   requestBytes: 'INTEGER', responseBytes: 'INTEGER',
   admittedMs: 'REAL', attemptMs: 'REAL', sentMs: 'REAL', headMs: 'REAL', firstByteMs: 'REAL', committedMs: 'REAL', totalMs: 'REAL',
-  traceId: 'TEXT', metadata: 'TEXT', tags: 'TEXT',
+  traceId: 'TEXT', metadata: 'TEXT', tags: 'TEXT', costNano: 'INTEGER', priceVersion: 'TEXT',
 } as const satisfies Record<Column, ColumnType>)
 
 /** `callId` -> `call_id`. */
@@ -29,7 +29,7 @@ export function columnValues(r: CallRecord): (string | number)[] {
     r.dialect, r.operation, r.model, r.provider, r.targetModel, r.stream ? 1 : 0,
     r.status, r.upstreamStatus, r.errorKind, r.finishReason,
     r.inputTokens, r.outputTokens, r.cachedInputTokens, r.cacheWriteTokens, r.reasoningTokens, r.requestBytes, r.responseBytes,
-    r.admittedMs, r.attemptMs, r.sentMs, r.headMs, r.firstByteMs, r.committedMs, r.totalMs, r.traceId, r.metadata, r.tags,
+    r.admittedMs, r.attemptMs, r.sentMs, r.headMs, r.firstByteMs, r.committedMs, r.totalMs, r.traceId, r.metadata, r.tags, r.costNano, r.priceVersion,
   ]
 }
 

@@ -4,13 +4,18 @@ import { CALL_COLUMNS, COLUMN_LIST, columnName, columnValues } from './call-colu
 import { findCall, queryCalls } from './query-calls.ts'
 import { inTransaction, openDatabase } from './open-database.ts'
 
+/** Of the first migration, which is never edited. */
+const FIRST_COLUMNS = 38
 const MIGRATIONS: readonly string[] = Object.freeze([`
   CREATE TABLE call (id INTEGER PRIMARY KEY,
-    ${Object.entries(CALL_COLUMNS).map(([field, type]) => `${columnName(field)} ${type} NOT NULL`).join(', ')});
+    ${Object.entries(CALL_COLUMNS).slice(0, FIRST_COLUMNS).map(([field, type]) => `${columnName(field)} ${type} NOT NULL`).join(', ')});
   CREATE UNIQUE INDEX call_call_id ON call (call_id);
   CREATE INDEX call_tenant_started_at ON call (tenant, started_at);
   CREATE TABLE call_body (id INTEGER PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE, request_body TEXT, response_body TEXT);
   CREATE TABLE segment_position (segment TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+`, `
+  ALTER TABLE call ADD COLUMN cost_nano INTEGER NOT NULL DEFAULT -1;
+  ALTER TABLE call ADD COLUMN price_version TEXT NOT NULL DEFAULT '';
 `])
 
 /** The call log in its own SQLite file. Its one instance is the file's only writer; everyone else reads (`readLogs`). */

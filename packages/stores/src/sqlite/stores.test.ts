@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, expect, it } from 'vitest'
 import { keyStoreSuite } from '../suites/key-store-suite.ts'
+import { ledgerStoreSuite } from '../suites/ledger-store-suite.ts'
 import { logStoreSuite } from '../suites/log-store-suite.ts'
 import { sampleRecord } from '../suites/sample-record.ts'
 import { SqliteKeyStore } from './key-store.ts'
+import { SqliteLedgerStore } from './ledger-store.ts'
 import { SqliteLogStore } from './log-store.ts'
 import { readLogs } from './query-calls.ts'
 
@@ -15,6 +17,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 let count = 0
 const fresh = (): string => join(directory, `${++count}.db`)
 
+ledgerStoreSuite('sqlite', () => new SqliteLedgerStore(fresh()))
 logStoreSuite('sqlite', () => new SqliteLogStore(fresh()))
 keyStoreSuite('sqlite', () => new SqliteKeyStore(fresh()))
 

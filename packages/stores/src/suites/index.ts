@@ -1,4 +1,5 @@
 /** Conformance suites: each implementation of a port runs the port's suite. */
 export { keyStoreSuite } from './key-store-suite.ts'
+export { ledgerStoreSuite, sampleEntry } from './ledger-store-suite.ts'
 export { logStoreSuite } from './log-store-suite.ts'
 export { sampleRecord } from './sample-record.ts'

@@ -21,8 +21,9 @@ const WAIT_MS = 1_000
 const DENIAL_MS = 1_000
 /** The same where nothing but giving back helps: a relief is sent then, so this is the safety net. */
 const SLOT_DENIAL_MS = 100
-/** Units announced at a time at most, in multiples of a request's. */
+/** Units announced at a time at most, in multiples of a request's. What a crash leaves in doubt is bounded by it, and money in doubt is worse than a message more. */
 const ANNOUNCED = 256
+const ANNOUNCED_MONEY = 8
 const LARGEST_WANT = 2 ** 32
 /** Leases that a worker holds; beyond it, idle ones are closed at once. */
 const MAX_LEASES = 100_000
@@ -111,6 +112,11 @@ export class LeaseDesk {
     this.#soil(lease)
     this.#serve(lease)
     if (lease.tight && lease.balance > 0) this.#news(lease, 'report', 0, 0, true)
+  }
+
+  /** Units used in a window that is over, and not needed after all: they go back to it. What the authority knows as used stays what it is. */
+  returnTo(lease: Lease, units: number, from: number): void {
+    this.#post({ op: 'report', id: lease.id, used: lease.used, mark: lease.used + lease.headroom, back: units, from, charge: 0, need: 0, want: 0 })
   }
 
   /** More was used than had been reserved: from the balance as far as it goes, the rest is owed. */
@@ -261,7 +267,7 @@ export class LeaseDesk {
 
   /** Tells ahead how much may be used before the next message: it leaves at once, before the request goes on. */
   #announce(lease: Lease, units: number): void {
-    lease.headroom = Math.min(Math.max(units, lease.balance), Math.max(units, Math.min(units * ANNOUNCED, Math.floor(lease.balance / 4))))
+    lease.headroom = Math.min(Math.max(units, lease.balance), Math.max(units, Math.min(units * (lease.spec.kind === 'budget' ? ANNOUNCED_MONEY : ANNOUNCED), Math.floor(lease.balance / 4))))
     this.#news(lease, 'report', 0, 0, false)
     this.#flush()
   }

@@ -1,4 +1,4 @@
-import type { CounterSpec, Exchange, LimitResource, LimitRule, LimitScope, Principal } from '@headrace/contract'
+import { counterGroup, counterKey, matchesAny, type CounterSpec, type Exchange, type LimitResource, type LimitRule, type LimitScope, type Principal } from '@headrace/contract'
 import { detached } from '../model-name.ts'
 import type { Lease } from './lease.ts'
 
@@ -9,6 +9,8 @@ export interface CounterSet {
   readonly resources: readonly LimitResource[]
   readonly names: readonly string[]
   readonly countsTokens: boolean
+  /** Some of them are budgets. */
+  readonly countsCost: boolean
   /** Answer header line of the policies, ending in CRLF. */
   readonly policies: string
 }
@@ -25,7 +27,7 @@ interface CompiledRule {
   readonly matches: readonly (readonly [LimitScope, readonly string[]])[]
 }
 
-const NOTHING: CounterSet = Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, policies: '' })
+const NOTHING: CounterSet = Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, countsCost: false, policies: '' })
 
 /** The rules of one configuration, and for each kind of request the counters it passes. */
 export class LimitTable {
@@ -101,7 +103,7 @@ export class LimitTable {
       if (values.includes(null)) continue
       for (const { resource, spec } of rule.amounts) {
         const group = this.#intern(counterGroup(rule, resource, spec, principal.tenant))
-        const lease = this.#open(`${group} ${JSON.stringify(values)}`, group, spec, this.#version)
+        const lease = this.#open(counterKey(group, values), group, spec, this.#version)
         if (leases.includes(lease)) continue
         leases.push(lease)
         resources.push(resource)
@@ -109,15 +111,8 @@ export class LimitTable {
       }
     }
     if (leases.length === 0) return NOTHING
-    return Object.freeze({ leases, resources, names, countsTokens: resources.some(resource => resource.endsWith('tokens')), policies: policyLine(leases, resources, names) })
+    return Object.freeze({ leases, resources, names, countsTokens: resources.some(resource => resource.endsWith('tokens')), countsCost: resources.includes('cost'), policies: policyLine(leases, resources, names) })
   }
-}
-
-/** Tells rules apart by what they count, not by how much: after a reload with another amount the count goes on. */
-export function counterGroup(rule: LimitRule, resource: LimitResource, spec: CounterSpec, tenant: string): string {
-  const window = spec.kind === 'rate' ? spec.windowMs : spec.kind === 'calendar' ? spec.period : 0
-  const match = Object.entries(rule.match).toSorted(([left], [right]) => left < right ? -1 : 1).map(([scope, values]) => [scope, ...values.toSorted()])
-  return JSON.stringify([tenant, rule.per, match, resource, window])
 }
 
 function endUser(x: Exchange, principal: Principal): string {
@@ -142,15 +137,11 @@ function valuesOf(scope: LimitScope, x: Exchange, principal: Principal): readonl
   return [x.model, ...(x.plan?.targets ?? []).flatMap(target => [target.name, target.model])]
 }
 
-function matchesAny(value: string | null, wanted: readonly string[]): boolean {
-  return value !== null && wanted.some(pattern => pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern)
-}
-
 /** `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers: quota `q`, window `w` in seconds, unit where it is not requests. */
 function policyLine(leases: readonly Lease[], resources: readonly LimitResource[], names: readonly string[]): string {
   const items: string[] = []
   for (const [index, { spec }] of leases.entries()) {
-    if (spec.kind === 'slots') continue
+    if (spec.kind === 'slots' || spec.kind === 'budget') continue
     const seconds = spec.kind === 'rate' ? Math.max(1, Math.round(spec.windowMs / 1000)) : { day: 86_400, week: 604_800, month: 2_592_000 }[spec.period]
     items.push(`"${names[index]}-${resources[index]}";q=${spec.limit};w=${seconds}${resources[index] === 'requests' ? '' : `;qu="${resources[index]}"`}`)
   }

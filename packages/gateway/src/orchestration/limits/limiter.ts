@@ -1,4 +1,5 @@
-import { gatewayError, type Exchange, type GatewayError, type LimitResource, type LimitRule, type LimitsToWorker, type Principal } from '@headrace/contract'
+import { budgetPart, dollars, gatewayError, type Exchange, type GatewayError, type LimitResource, type LimitRule, type LimitsToWorker, type Principal } from '@headrace/contract'
+import { callCost, MOST_CHARGED_TOKENS, mostCost } from './call-cost.ts'
 import { LeaseDesk, type DeskOptions } from './lease-desk.ts'
 import type { Lease, Shortage } from './lease.ts'
 import { LimitTable, type CounterSet } from './limit-table.ts'
@@ -13,26 +14,33 @@ export class Admission {
   readonly estimate: number
   readonly input: number
   readonly output: number
+  /** Nano-dollars reserved. */
+  readonly cost: number
   /** Unix ms at which it was admitted. */
   readonly wall: number
   /** Output tokens charged beyond the reservation so far. */
   extra = 0
   settled = false
 
-  constructor(set: CounterSet, estimate: number, input: number, output: number, wall: number) {
+  constructor(set: CounterSet, estimate: number, input: number, output: number, cost: number, wall: number) {
     this.set = set
     this.estimate = estimate
     this.input = input
     this.output = output
+    this.cost = cost
     this.wall = wall
   }
 }
 
 /** A request that no limit concerns. Shared: it costs nothing. */
-export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, policies: '' }), 0, 0, 0, 0))
+export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, countsCost: false, policies: '' }), 0, 0, 0, 0, 0))
 
 /** An estimate may be this much too high before a request is told that it can never fit. */
 const ESTIMATE_MARGIN = 1.25
+/** Input is reserved for with this many tokens more than estimated and margin: what a provider adds to a short prompt. */
+const INPUT_EXTRA = 32
+/** Bytes of a request per input token, about, where an estimate is not worth its time. */
+const BYTES_PER_TOKEN = 4
 
 /**
  * Admits requests against all limits that concern them, all or none, from leases in memory (invariants 6 and 12): what is waited for is the
@@ -77,13 +85,14 @@ export class Limiter {
   /**
    * Admits a request, usually at once. `maxOutput` = output tokens that the client allows, < 0 = not said. The exchange's principal, model, user
    * and plan are set. Every `Admission` must come to `settle` once, also when the client has left while it was waited for.
-   * Errors: `rate-limited`, `invalid-request` (more tokens than the limit can ever give), `overloaded` (the authority does not answer).
+   * Errors: `rate-limited`, `budget-exceeded`, `forbidden` (a budget, and a model without a price), `invalid-request` (more tokens than the limit can ever give), `overloaded` (the authority does not answer).
    */
   admit(x: Exchange, body: Buffer, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
     const principal = x.principal
     if (this.#table.empty || principal === null) return UNLIMITED
     const set = this.#table.find(x, principal)
     if (set.leases.length === 0) return UNLIMITED
+    if (set.countsCost && !isPriced(x)) return gatewayError('forbidden', `The model ${JSON.stringify(x.model)} has no price, and a budget applies to this key. Whoever runs this gateway can add one under "prices".`, { param: 'model' })
     const admission = this.#prepare(x, set, body, maxOutput)
     return this.#takeAll(admission) ? admission : this.#admitSlowly(x, principal, admission, body, maxOutput)
   }
@@ -104,7 +113,7 @@ export class Limiter {
   settle(admission: Admission, x: Exchange): void {
     if (admission === UNLIMITED || admission.settled) return
     admission.settled = true
-    const { leases, resources, countsTokens } = admission.set
+    const { leases, resources, countsTokens, countsCost } = admission.set
     const input = countsTokens ? this.#inputUsed(admission, x) : 0
     const output = countsTokens ? this.#outputUsed(x) : 0
     for (let index = 0; index < leases.length; index++) {
@@ -113,9 +122,32 @@ export class Limiter {
       if (lease === undefined || resource === undefined || resource === 'requests') continue
       lease.busy--
       if (resource === 'concurrency') this.#desk.putBack(lease, 1, true)
+      else if (resource === 'cost') this.#reconcile(lease, admission, x.spentNano - admission.cost)
       else this.#reconcile(lease, admission, tokensOf(resource, input, output) - amountOf(resource, lease, admission) - (countsOutput(resource) ? admission.extra : 0))
     }
-    if (countsTokens) this.#forecast.learn(x, x.model, admission.estimate)
+    if (countsTokens || countsCost) this.#forecast.learn(x, x.model, admission.estimate)
+  }
+
+  /** An attempt begins: sets what it may cost, for its record. */
+  beginAttempt(x: Exchange, admission: Admission): void {
+    const price = x.target?.price ?? null
+    x.costNano = -1
+    x.reservedNano = price === null ? -1
+      : mostCost(price, admission.set.countsCost ? withMargin(admission.input, x) : guessInput(x), this.#outputAllowed(x))
+  }
+
+  /** An attempt ended: sets what it cost, once and for all its readers. By the provider's count; where that is missing or absurd, by what has gone through. */
+  endAttempt(x: Exchange, admission: Admission): void {
+    const price = x.target?.price ?? null
+    // A client that leaves between two attempts ends the last one again.
+    if (price === null || x.costNano >= 0) return
+    const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens } = x.usage
+    x.costNano = callCost(price, {
+      inputTokens: isCredible(inputTokens) ? inputTokens : this.#wasServed(x) ? admission.input || guessInput(x) : 0,
+      outputTokens: isCredible(outputTokens) ? outputTokens : Math.min(x.maxOutput < 0 ? Infinity : x.maxOutput, this.#outputSeen(x)),
+      cachedInputTokens, cacheWriteTokens, reasoningTokens: -1,
+    })
+    x.spentNano += x.costNano
   }
 
   /** Answer header lines (`ratelimit`, `ratelimit-policy`, `x-ratelimit-*`) for a request, admitted or refused; '' where no limit concerns it. */
@@ -127,11 +159,26 @@ export class Limiter {
   readonly #openLease = (...args: Parameters<LeaseDesk['open']>): Lease => this.#desk.open(...args)
 
   #prepare(x: Exchange, set: CounterSet, body: Buffer, maxOutput: number): Admission {
-    if (!set.countsTokens) return new Admission(set, 0, 0, 0, x.wallTime)
+    if (!set.countsTokens && !set.countsCost) return new Admission(set, 0, 0, 0, 0, x.wallTime)
     const estimate = TokenForecast.estimate(body)
     // Embeddings write nothing.
     const output = x.operation === 'embeddings' ? 0 : this.#forecast.output(x.model, maxOutput)
-    return new Admission(set, estimate, this.#forecast.input(x.model, estimate), output, x.wallTime)
+    const input = this.#forecast.input(x.model, estimate)
+    return new Admission(set, estimate, input, output, set.countsCost ? this.#dearest(x, input) : 0, x.wallTime)
+  }
+
+  /** What the call may cost at the dearest of its targets. */
+  #dearest(x: Exchange, input: number): number {
+    const output = this.#outputAllowed(x)
+    let most = 0
+    for (const { price } of x.plan?.targets ?? []) if (price != null) most = Math.max(most, mostCost(price, withMargin(input, x), output))
+    return most
+  }
+
+  /** All that the client allows to be written, or what is usual with a margin. */
+  #outputAllowed(x: Exchange): number {
+    if (x.operation === 'embeddings') return 0
+    return x.maxOutput >= 0 ? x.maxOutput : this.#forecast.output(x.model, -1) * x.choices
   }
 
   /** All or nothing, in memory. */
@@ -139,7 +186,7 @@ export class Limiter {
     const { leases, resources } = admission.set
     for (let index = 0; index < leases.length; index++) {
       const lease = leases[index] as Lease
-      if (!lease.has(amountOf(resources[index] as LimitResource, lease, admission), admission.wall)) return false
+      if (!holds(lease, amountOf(resources[index] as LimitResource, lease, admission), admission.wall)) return false
     }
     for (let index = 0; index < leases.length; index++) {
       const lease = leases[index] as Lease
@@ -163,9 +210,12 @@ export class Limiter {
         return gatewayError('invalid-request', `The request has about ${admission.input} input tokens; the limit ${JSON.stringify(admission.set.names[index])} never allows more than ${lease.capacity} at once. Make it shorter.`)
       }
       const amount = amountOf(resource, lease, admission)
-      if (!lease.has(amount, admission.wall) && lease.refuses(amount, now)) return this.#refusal(admission, index, 'exhausted')
+      if (resource === 'cost' && amount > lease.capacity) {
+        return gatewayError('budget-exceeded', `This call may cost ${dollars(amount)}; the budget ${JSON.stringify(admission.set.names[index])} is ${dollars(lease.capacity)} in all. Ask for fewer tokens ("max_tokens").`)
+      }
+      if (!holds(lease, amount, admission.wall) && lease.refuses(amount, now)) return this.#refusal(admission, index, 'exhausted')
     }
-    return this.#gather(new Admission(admission.set, admission.estimate, admission.input, admission.output, this.#options.wall()))
+    return this.#gather(new Admission(admission.set, admission.estimate, admission.input, admission.output, admission.cost, this.#options.wall()))
   }
 
   /** Waits for what is short, lease by lease, and sets it aside; takes the rest when nothing is short. Puts all back when one is refused. */
@@ -175,7 +225,7 @@ export class Limiter {
     for (const lease of leases) lease.busy++
     for (;;) {
       const wall = this.#options.wall()
-      const short = leases.findIndex((lease, index) => !aside.has(index) && !lease.has(amountOf(resources[index] as LimitResource, lease, admission), wall))
+      const short = leases.findIndex((lease, index) => !aside.has(index) && !holds(lease, amountOf(resources[index] as LimitResource, lease, admission), wall))
       if (short < 0) break
       const lease = leases[short] as Lease
       const shortage = await this.#desk.wait(lease, amountOf(resources[short] as LimitResource, lease, admission))
@@ -205,16 +255,27 @@ export class Limiter {
     if (difference > 0) this.#desk.overdraw(lease, difference)
     // What was reserved in a window that is over is not given to the next one.
     else if (difference < 0 && admission.wall >= lease.from && admission.wall < lease.until) this.#desk.putBack(lease, -difference, true)
+    // But money goes back to where it came from: a rolling budget still counts that window.
+    else if (difference < 0 && lease.spec.kind === 'budget') this.#desk.returnTo(lease, -difference, budgetPart(lease.spec.window, admission.wall).from)
   }
 
   #inputUsed(admission: Admission, x: Exchange): number {
     if (x.usage.inputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.inputTokens)
     // Nobody told. A request that got no answer costs nothing, unless it was its client who left after it had been sent.
-    return x.responseBytes > 0 && x.upstreamStatus < 300 || x.error === 'client-closed' && x.sentAt !== 0 ? admission.input : 0
+    return this.#wasServed(x) ? admission.input : 0
+  }
+
+  #wasServed(x: Exchange): boolean {
+    return x.responseBytes > 0 && x.upstreamStatus < 300 || x.error === 'client-closed' && x.sentAt !== 0
   }
 
   #outputUsed(x: Exchange): number {
     if (x.usage.outputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.outputTokens)
+    return this.#outputSeen(x)
+  }
+
+  /** By the bytes that have gone to the client. */
+  #outputSeen(x: Exchange): number {
     return x.upstreamStatus >= 200 && x.upstreamStatus < 300 ? this.#forecast.outputOf(x.model, x.responseBytes, x.stream) : 0
   }
 }
@@ -222,6 +283,8 @@ export class Limiter {
 /** Units that a request takes of a lease, at least one. More than a limit's whole is cut to it: the rest is charged when it is known. */
 function amountOf(resource: LimitResource, lease: Lease, admission: Admission): number {
   if (resource === 'requests' || resource === 'concurrency') return 1
+  // Never cut: a call that may not fit into a budget is refused.
+  if (resource === 'cost') return admission.cost
   return Math.max(1, Math.min(lease.capacity, tokensOf(resource, admission.input, admission.output)))
 }
 
@@ -232,3 +295,20 @@ function tokensOf(resource: LimitResource, input: number, output: number): numbe
 function countsOutput(resource: LimitResource | undefined): boolean {
   return resource === 'tokens' || resource === 'output-tokens'
 }
+
+/** What costs nothing needs nothing: a free model answers also when the budget is used up. */
+function holds(lease: Lease, units: number, wall: number): boolean {
+  return units === 0 || lease.has(units, wall)
+}
+
+function isPriced(x: Exchange): boolean {
+  return x.plan !== null && x.plan.targets.every(target => target.price != null)
+}
+
+/** Input tokens to reserve money for. A token is a byte at least. */
+function withMargin(input: number, x: Exchange): number {
+  return Math.min(Math.ceil(input * ESTIMATE_MARGIN) + INPUT_EXTRA, Math.max(input, x.requestBytes))
+}
+
+const guessInput = (x: Exchange): number => Math.ceil(x.requestBytes / BYTES_PER_TOKEN)
+const isCredible = (count: number): boolean => count >= 0 && count <= MOST_CHARGED_TOKENS

@@ -20,7 +20,8 @@ export function renderRateLimit(set: CounterSet, now: number, wall: number): str
   const { leases, resources } = set
   for (let index = 0; index < leases.length; index++) {
     const lease = leases[index] as Lease
-    if (lease.spec.kind === 'slots') continue
+    // What a team may spend is not each of its callers' business.
+    if (lease.spec.kind === 'slots' || lease.spec.kind === 'budget') continue
     const share = remaining(lease, now) / lease.spec.limit
     if (share < least) { least = share; tightest = index }
     if (resources[index] === 'requests') {

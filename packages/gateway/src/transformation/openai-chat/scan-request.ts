@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { scanMembers, type MemberScan } from '@headrace/bytes'
 import { failure, gatewayError, success, type GatewayError, type Operation, type Result, type ScannedRequest, type Span } from '@headrace/contract'
 
-const NAMES = ['model', 'stream', 'stream_options', 'user', 'metadata', 'max_tokens', 'max_completion_tokens'] as const
-const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6
+const NAMES = ['model', 'stream', 'stream_options', 'user', 'metadata', 'max_tokens', 'max_completion_tokens', 'n'] as const
+const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6, CHOICES = 7
 const OPTION_KEYS = ['include_usage']
 const MODEL_LIMIT = 256
 const USER_LIMIT = 256
@@ -48,6 +48,7 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
     user: readUser(text, spanAt(scan, USER)),
     metadata: readMetadata(text, spanAt(scan, METADATA)),
     maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(text, spanAt(scan, MAX_TOKENS)),
+    choices: Math.max(1, readCount(text, spanAt(scan, CHOICES))),
     modelSpan,
     optionsSpan: options.value.span,
     includeUsageSpan: options.value.includeUsageSpan,
