@@ -8,6 +8,8 @@ const OPTION_KEYS = ['include_usage']
 const MODEL_LIMIT = 256
 const USER_LIMIT = 256
 const METADATA_LIMIT = 4096
+/** Characters of a number. */
+const COUNT_LIMIT = 400
 const ABSENT: Span = Object.freeze({ start: -1, end: -1 })
 const NO_OPTIONS: Options = Object.freeze({ includeUsage: false, span: ABSENT, includeUsageSpan: ABSENT })
 const QUOTE = 0x22, OPEN_BRACE = 0x7b
@@ -174,8 +176,9 @@ function readMetadata(text: string, span: Span): string {
   return parse(json) === undefined ? '' : json
 }
 
+/** A whole number, however it is written (`1e3` is a thousand to the provider too); rounded up. -1 = absent, or no number from 0 on. */
 function readCount(text: string, span: Span): number {
-  if (span.start < 0 || span.end - span.start > 16) return -1
+  if (span.start < 0 || span.end - span.start > COUNT_LIMIT) return -1
   const literal = text.slice(span.start, span.end)
-  return /^\d+$/.test(literal) ? Number(literal) : -1
+  return /^\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(literal) ? Math.ceil(Number(literal)) : -1
 }
