@@ -9,10 +9,13 @@ export interface BudgetWatchOptions {
   readonly tell: (budgets: BudgetsToAuthority) => void
   /** Tells people that a budget is nearly, or wholly, used. */
   readonly warn: (warning: string) => void
+  readonly lagMs?: number
 }
 
 /** People are told at these shares of a budget, once per window each. */
 const SHARES = [0.8, 1] as const
+/** So much later than a call's end its money is in the ledger, at most, ms: the settlement waits for company, the writer for its turn. */
+const LEDGER_LAG_MS = 300
 /** Warnings remembered; beyond it they may be told again. */
 const MAX_TOLD = 10_000
 
@@ -32,7 +35,8 @@ export class BudgetWatch {
 
   adopt(config: ResolvedConfig): void {
     this.#config = config
-    this.#tell()
+    // A budget that is new to the authority lets nobody in until it hears; it is to hear of calls that have just ended too.
+    setTimeout(() => this.#tell(), this.#options.lagMs ?? LEDGER_LAG_MS).unref()
   }
 
   /** Everything that an earlier run left behind is in the ledger. */
