@@ -200,14 +200,14 @@ describe('the log collector', () => {
   })
 
   it('leaves a segment of another version where it is, says so, and reads the others', () => {
-    writeFileSync(join(directory, 'w0-00000001.seg'), '#2 whatever')
+    writeFileSync(join(directory, 'w0-00000001.seg'), '#3 whatever')
     const journal = createJournal({ directory, prefix: 'w1' })
     call(journal, 'a')
     journal.close()
     const store = new MemoryLogStore()
     const problems: string[] = []
     collect(store, 'w1', problems)
-    expect(problems.join()).toMatch(/format version 2/)
+    expect(problems.join()).toMatch(/format version 3/)
     expect(rows(store)).toHaveLength(1)
     expect(segments()).toEqual(['w0-00000001.seg'])
   })

@@ -22,9 +22,9 @@ const recordSchema = z.object({
   tenant: z.string(), team: z.string(), app: z.string(), keyId: z.string(), endUser: z.string(),
   startedAt: count, dialect: z.string(), operation: z.string(), model: z.string(), provider: z.string(), targetModel: z.string(), stream: z.boolean(),
   status: count, upstreamStatus: count, errorKind: z.string(), finishReason: z.string(),
-  inputTokens: count, outputTokens: count, cachedInputTokens: count, cacheWriteTokens: count, reasoningTokens: count, costNano: count, priceVersion: z.string(), requestBytes: count, responseBytes: count,
+  inputTokens: count, outputTokens: count, cachedInputTokens: count, cacheWriteTokens: count, reasoningTokens: count, requestBytes: count, responseBytes: count,
   admittedMs: count, attemptMs: count, sentMs: count, headMs: count, firstByteMs: count, committedMs: count, totalMs: count,
-  traceId: z.string(), metadata: z.string(), tags: z.string(), requestBody: z.string().nullable(), responseBody: z.string().nullable(),
+  traceId: z.string(), metadata: z.string(), tags: z.string(), costNano: count, priceVersion: z.string(), requestBody: z.string().nullable(), responseBody: z.string().nullable(),
 } satisfies Record<keyof CallRecord, z.ZodType>)
 
 export const logAnswerSchema = z.object({ rows: z.array(z.object({ cursor: count, record: recordSchema })) })
