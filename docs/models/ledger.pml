@@ -6,10 +6,10 @@
  * the reader, several times, after which it begins again at the position. The reader may also take a living worker for dead ("expire"), whose settlement
  * then comes late.
  */
-#define CALLS 3
+#define CALLS 2                 /* with 3 (and BUDGET 4, READER_CRASHES 1) it holds too: 41 million states, 2.5 GB, 50 s */
 #define RESERVED 2              /* what each call may cost */
-#define BUDGET 4                /* two calls at the same time */
-#define READER_CRASHES 1
+#define BUDGET 3                /* one call at a time, or a second one when the first has cost less than it might */
+#define READER_CRASHES 2
 
 #define NONE 0
 #define UNKNOWN 1
@@ -37,7 +37,7 @@ inline to_ledger(i, state, nano) {
     :: state > ledger[i] -> total = total - amount[i] + nano; unknown_total = unknown_total - (ledger[i] == UNKNOWN -> amount[i] : 0) + (state == UNKNOWN -> nano : 0); amount[i] = nano; ledger[i] = state
     :: else -> skip
     fi;
-    assert(total == amount[0] + amount[1] + amount[2]);
+    assert(total == amount[0] + amount[1]);
     /* What is known to have been spent never passes the budget. What is unknown counts with its reservation, which the authority may have given back already. */
     assert(total - unknown_total <= BUDGET)
   }
@@ -143,5 +143,5 @@ again:
 }
 
 init {
-  atomic { run call(0); run call(1); run call(2); run crash(); run expire(); run reader() }
+  atomic { run call(0); run call(1); run crash(); run expire(); run reader() }
 }
