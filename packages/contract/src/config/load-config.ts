@@ -57,15 +57,16 @@ function fromFile(configPath: string | null, path: string): string {
 function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigProblems): ResolvedConfig {
   const providers = resolveProviders(file.providers ?? null, options, problems)
   const limits = resolveLimits(file.limits ?? [], problems)
+  const models = resolveModels(file.models ?? {}, providers, problems)
   const prices = resolvePrices(file.prices ?? {}, providers, problems)
   return {
     version: options.version,
     server: resolveServer(file.server, options.path),
     providers,
-    models: resolveModels(file.models ?? {}, providers, problems),
+    models,
     keys: resolveKeys(file.keys ?? [], options.keys, problems),
     limits, prices,
-    budgets: resolveBudgets(file.budgets ?? [], { limits, prices, logCalls: file.log.calls }, problems),
+    budgets: resolveBudgets(file.budgets ?? [], { limits, prices, models, logCalls: file.log.calls }, problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,

@@ -54,6 +54,15 @@ budgets:
   ])('%s is refused with what to do', (text, message) => expect(errors(text).join()).toContain(message))
 })
 
+it('a model that a hard budget would not let in is warned of', () => {
+  const warnings = (prices: string): readonly string[] => {
+    const loaded = load(`${PROVIDERS}models: { fast: [openai/a, openai/b], "any-*": "openai/*" }\nprices: { ${prices} }\nbudgets: [{ per: key, amount: 1 USD, window: day }]\n`)
+    return loaded.ok ? loaded.value.warnings.filter(warning => warning.includes('no price')) : ['refused']
+  }
+  expect(warnings('"openai/a": { input: 1, output: 1 }').join()).toContain('`openai/b` has no price, so hard budgets let no calls to `fast` in')
+  expect(warnings('"openai/*": { input: 1, output: 1 }')).toEqual([])
+})
+
 describe('the window of a budget', () => {
   const noon = Date.UTC(2026, 10, 25, 12, 30)
   it('is a calendar one as it is, and of a rolling one about a thirtieth', () => {

@@ -1,5 +1,7 @@
 import type { BudgetRule, BudgetScope, PriceRule } from '../money.ts'
 import type { LimitRule } from '../limits.ts'
+import { matchesAny } from '../counter-key.ts'
+import type { ModelConfig } from '../resolved-config.ts'
 import type { ConfigProblems } from './config-problems.ts'
 import type { BudgetFile } from './schema.ts'
 
@@ -7,14 +9,15 @@ import type { BudgetFile } from './schema.ts'
 const SCOPES = ['tenant', 'team', 'app', 'key'] as const satisfies readonly BudgetScope[]
 
 /** What budgets need of the rest of the file. */
-export interface BudgetSurroundings { readonly limits: readonly LimitRule[], readonly prices: readonly PriceRule[], readonly logCalls: boolean }
+export interface BudgetSurroundings { readonly limits: readonly LimitRule[], readonly prices: readonly PriceRule[], readonly models: readonly ModelConfig[], readonly logCalls: boolean }
 
 /** The file's `budgets` as rules with names of their own. */
-export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, logCalls }: BudgetSurroundings, problems: ConfigProblems): BudgetRule[] {
+export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, models, logCalls }: BudgetSurroundings, problems: ConfigProblems): BudgetRule[] {
   const names = new Set(limits.map(limit => limit.name))
   const counted = new Set<string>()
   if (file.length > 0 && prices.length === 0) problems.error(['budgets'], 'a budget needs prices: say under `prices` what models cost', 'key')
   if (file.length > 0 && !logCalls) problems.error(['budgets'], 'a budget needs `log.calls`: what was spent is known from the call records', 'key')
+  if (prices.length > 0 && file.some(budget => budget.mode === 'hard')) warnOfUnpriced(models, prices, problems)
   return file.map((budget, index) => {
     const path = ['budgets', index]
     if (budget.name != null && names.has(budget.name)) problems.error([...path, 'name'], `there is another limit or budget named \`${budget.name}\`: names are unique`)
@@ -28,6 +31,14 @@ export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, lo
     if (budget.mode === 'hard') counted.add(what)
     return { name, per, match, amount: budget.amount, window: budget.window, mode: budget.mode }
   })
+}
+
+/** A call whose cost nobody knows is not let in by a hard budget, whichever of its targets it is that has no price. */
+function warnOfUnpriced(models: readonly ModelConfig[], prices: readonly PriceRule[], problems: ConfigProblems): void {
+  for (const { name, targets } of models) {
+    const target = targets.map(({ provider, model }) => `${provider}/${model}`).find(text => !prices.some(price => matchesAny(text, [price.name])))
+    if (target !== undefined) problems.warn(['models', name], `\`${target}\` has no price, so hard budgets let no calls to \`${name}\` in: add it under \`prices\` (0 where it is free)`)
+  }
 }
 
 function resolveMatch({ match }: BudgetFile): BudgetRule['match'] {
