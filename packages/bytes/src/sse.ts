@@ -14,6 +14,8 @@ export class SseDecoder {
   readonly #onEvent: (event: SseEvent) => void
   readonly #limit: number
   failed = false
+  /** A line began like JSON or a web page: something that is no event stream stands in it. */
+  foreign = false
   #line: Buffer[] = []
   #size = 0
   #afterCr = false
@@ -70,6 +72,7 @@ export class SseDecoder {
     if (name === 'data') this.#data.push(value)
     else if (name === 'event') this.#event = value
     else if (name === 'id' && !value.includes('\0')) this.#id = value
+    else if (line.startsWith('{') || line.startsWith('<')) this.foreign = true
   }
 
   #dispatch(): void {

@@ -1,7 +1,7 @@
 import type { GatewayError, Result } from './errors.ts'
 import type { DialectId, ModelEntry, Operation } from './snapshot.ts'
 import type { Usage } from './usage.ts'
-import type { ResponseHead } from './wire.ts'
+import type { RequestHead, ResponseHead } from './wire.ts'
 
 /** Half-open byte range `[start, end)` in a request body; -1, -1 = absent. */
 export interface Span { readonly start: number, readonly end: number }
@@ -52,14 +52,18 @@ export interface StreamTap {
 
 /**
  * One wire format in the fast lane: same dialect in and out, bytes pass but for model and usage option (invariant 4). Pure.
- * The neutral form (decode to `Call`, encode from `StreamEvent`) will be a second interface beside this one.
+ * The neutral form has an interface of its own beside this one: `TranslatingDialect`.
  */
 export interface RelayDialect {
   readonly id: DialectId
+  /** The header in which clients of this dialect look for the request's id. */
+  readonly requestIdHeader: 'x-request-id' | 'request-id'
   /** Errors: `invalid-request` with the parameter at fault. */
   scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest>
   /** The body for one target as latin1 (one char = one byte). `modelJson` is a JSON string literal. */
   spliceRequest(body: Buffer, scanned: ScannedRequest, modelJson: string, askUsage: boolean): string
+  /** The client's own headers that mean something to a provider of the same dialect (versions, beta features), as lines for it; '' = none. */
+  forwardedHeaders(head: RequestHead): string
   /** Reads usage from a complete JSON answer or from its tail; a string is latin1. Never throws. */
   readJsonUsage(body: Buffer | string): { readonly usage: Usage, readonly finishReason: string }
   /** By the value of the answer's Content-Type. */

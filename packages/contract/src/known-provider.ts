@@ -8,7 +8,7 @@ export interface KnownProvider {
   /** Name in `provider/model` and in the file's `providers` section. */
   readonly id: string
   readonly dialect: DialectId
-  /** Absolute http(s) URL without trailing slash; the dialect's paths (`/chat/completions`) are appended. */
+  /** Absolute http(s) URL without trailing slash; the dialect's paths (`/chat/completions`, `/messages`) are appended. */
   readonly baseUrl: string
   /** Environment variables that may hold its key, in order of preference. Empty = never switched on by the environment. */
   readonly env: readonly string[]

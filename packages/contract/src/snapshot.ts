@@ -3,11 +3,11 @@ import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
 import type { Hooks } from './hooks.ts'
 
-/** The wire formats we speak. One today; the union grows with each dialect. */
-export type DialectId = 'openai-chat'
+/** The wire formats we speak; the union grows with each dialect. */
+export type DialectId = 'openai-chat' | 'anthropic-messages'
 
-/** What a request asks for. Each has a path per dialect. */
-export type Operation = 'chat' | 'completion' | 'embeddings'
+/** What a request asks for. Each has a path per dialect that knows it. */
+export type Operation = 'chat' | 'completion' | 'embeddings' | 'count-tokens'
 
 /** Where bytes go: scheme, host and port, and nothing else. Compared by identity; a credential is bound to one (invariant 9). */
 export interface Origin {
@@ -41,7 +41,7 @@ export interface Target {
   readonly origin: Origin
   /** Key into the credential vault of the upstream layer; null = the provider wants none. */
   readonly credentialId: string | null
-  /** Path per operation, base path included (`/v1/chat/completions`). */
+  /** Path per operation, base path included (`/v1/chat/completions`); '' = the dialect has no such operation. */
   readonly paths: Readonly<Record<Operation, string>>
   /** Rendered constant header lines (each ending in CRLF), without Host, credentials and framing. */
   readonly headers: string

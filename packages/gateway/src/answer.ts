@@ -1,18 +1,34 @@
 import { gatewayError, UNKNOWN_USAGE, type ClientSink, type Exchange, type GatewayError, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
 
 /** Bytes of a provider's refusal that are read to classify it and to hand it on. */
-const REFUSAL_LIMIT = 65_536
+export const REFUSAL_LIMIT = 65_536
 /** Bytes kept from the end of a long JSON answer, where its usage stands. */
 const USAGE_TAIL = 16_384
 
 /** What an answer came to when the provider's bytes ended: null = a whole answer, given to the client. */
 export type AnswerEnd = GatewayError | null
 
+/** What becomes of one attempt's answer: given on as it is (`Answer`), or in another dialect (`TranslatedAnswer`). */
+export interface AttemptAnswer {
+  /** `last`: the end follows at once. False = pause. */
+  take(chunk: Buffer, last: boolean): boolean
+  /** An error that the provider reported inside a stream, or null. */
+  readonly streamError: GatewayError | null
+  /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
+  end(): AnswerEnd
+  /** Hands a provider's own refusal of the request on. False = it is not fit to be handed on. */
+  handOnRefusal(): boolean
+  /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
+  breakOff(error: GatewayError): void
+  /** Records what a stream told of its usage so far. */
+  keepUsage(): void
+}
+
 /**
  * Takes one attempt's answer and gives it to the client unchanged: streams at once, JSON when it is complete (so that a broken one
  * falls back too), long JSON from `holdLimit` on as it comes, refusals not at all. One instance per attempt: a failed one may hold half an answer.
  */
-export class Answer {
+export class Answer implements AttemptAnswer {
   readonly #x: Exchange
   readonly #dialect: RelayDialect
   readonly #sink: ClientSink
@@ -138,7 +154,7 @@ export class Answer {
   }
 
   #headers(): string {
-    return `content-type: ${this.#contentType}\r\nx-request-id: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.target?.answerHeaders ?? ''}`
+    return `content-type: ${this.#contentType}\r\n${this.#dialect.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.target?.answerHeaders ?? ''}`
   }
 
   #readUsage(): void {

@@ -3,14 +3,17 @@ import {
   type ClientListener, type ClientSink, type Dispatch, type Exchange, type GatewayError, type Outcome, type Plan, type RelayDialect,
   type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
-import { Answer } from './answer.ts'
+import { Answer, type AttemptAnswer } from './answer.ts'
 import type { IntentHolder, Journal } from './observability/journal.ts'
 import type { Metrics } from './observability/metrics.ts'
 import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
 import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
+import { TranslatedAnswer } from './translated-answer.ts'
+import { Translator, type Dialects, type Translated } from './translation.ts'
 
 /** What the attempts need of the layers, wired once in `main.ts`. */
 export interface AttemptLayers {
+  readonly dialects: Dialects
   readonly dispatch: Dispatch
   readonly journal: Journal
   readonly metrics: Metrics
@@ -26,10 +29,13 @@ export interface PreparedCall {
   readonly sink: ClientSink
   /** What it holds of its limits: given back when it settles. */
   readonly admission: Admission
-  /** The body for one target, as latin1 (one char = one byte). */
+  /** The body for a target of the client's dialect, as latin1 (one char = one byte). */
   readonly body: (target: Target) => string
-  /** Per-request header lines for the provider. */
+  /** The client's own body, for targets of another dialect. */
+  readonly clientBody: Buffer
+  /** Per-request header lines for any provider, and those that only one of the client's dialect understands. */
   readonly headers: string
+  readonly dialectHeaders: string
   /** The gateway asks for usage where the client did not: the usage chunk is withheld. */
   readonly withholdUsage: boolean
 }
@@ -47,7 +53,10 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
   readonly #x: Exchange
   #targetIndex = 0
   #onTarget = 0
-  #answer: Answer | null = null
+  #answer: AttemptAnswer | null = null
+  #translator: Translator | null = null
+  /** The current attempt's request in another dialect than the client's; null = the fast lane. */
+  #translated: Translated | null = null
   #call: UpstreamCall | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -89,19 +98,31 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     const x = this.#x
     const target = x.target
     if (target === null || x.settledAt !== 0) return
+    this.#translated = null
+    if (target.dialect !== x.dialect && !this.#translate(target)) return
     const attempt = x.attempts
+    const translated = this.#translated as Translated | null // `#translate` may have set it
     const call = this.#layers.dispatch({
       origin: target.origin,
       method: 'POST',
       path: target.paths[x.operation],
-      headers: target.headers + this.#prepared.headers,
+      headers: target.headers + this.#prepared.headers + (translated === null ? this.#prepared.dialectHeaders : translated.request.headers),
       credentialId: target.credentialId,
-      body: this.#prepared.body(target),
+      body: translated === null ? this.#prepared.body(target) : translated.request.body,
       timeouts: target.timeouts,
       deadline: x.startedAt + target.timeouts.total,
     }, this)
     // A dispatch that failed at once has already moved on to the next attempt, or settled.
     if (x.attempts === attempt && x.settledAt === 0) this.#call = call
+  }
+
+  /** False = the request cannot be said in the target's dialect, and its client was told so. */
+  #translate(target: Target): boolean {
+    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody)
+    const translated = this.#translator.translate(target)
+    if (translated.ok) this.#translated = translated.value
+    else this.#giveUp(translated.error)
+    return translated.ok
   }
 
   refuse(error: GatewayError): void {
@@ -116,7 +137,10 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     const x = this.#x
     x.headAt = performance.now()
     x.upstreamStatus = status
-    this.#answer = new Answer(x, this.#prepared.dialect, this.#prepared.sink, status, head, this.#prepared.withholdUsage)
+    const { dialect, sink, withholdUsage } = this.#prepared
+    this.#answer = this.#translated === null
+      ? new Answer(x, dialect, sink, status, head, withholdUsage)
+      : new TranslatedAnswer(x, this.#translated, sink, status, head)
   }
 
   onData(chunk: Buffer, last: boolean): boolean {

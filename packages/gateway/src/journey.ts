@@ -1,6 +1,6 @@
 import {
   Exchange, gatewayError,
-  type ClientSink, type DialectId, type GatewayError, type Plan, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
+  type ClientSink, type GatewayError, type Plan, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
 } from '@headrace/contract'
 import { Attempts, type AttemptLayers } from './attempts.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
@@ -9,7 +9,6 @@ import { Admission } from './orchestration/limits/limiter.ts'
 
 /** What the journey needs of the layers, wired once in `main.ts`. */
 export interface JourneyLayers extends AttemptLayers {
-  readonly dialects: Readonly<Record<DialectId, RelayDialect>>
   readonly snapshot: () => Snapshot
   readonly nextId: () => string
 }
@@ -23,7 +22,7 @@ export function createJourney(layers: JourneyLayers): Serve {
   return function serve(dialectId, operation, head, body, sink) {
     const snapshot = layers.snapshot()
     const x = new Exchange(layers.nextId(), snapshot, dialectId, operation, Date.now(), performance.now())
-    const dialect = layers.dialects[dialectId]
+    const dialect = layers.dialects.relay[dialectId]
     layers.metrics.begin()
     x.requestBytes = body.length
     readCorrelation(x, head)
@@ -41,7 +40,7 @@ export function createJourney(layers: JourneyLayers): Serve {
     const plan = snapshot.plan(x.model, principal.value)
     if (!plan.ok) return refuse(layers, x, dialect, sink, plan.error)
     x.plan = plan.value
-    const request: Request = { x, dialect, sink, body, scanned: scanned.value, plan: plan.value }
+    const request: Request = { x, dialect, sink, body, scanned: scanned.value, plan: plan.value, dialectHeaders: dialect.forwardedHeaders(head) }
     const admission = layers.limiter.admit(x, body, x.maxOutput)
     if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
     else depart(layers, request, admission)
@@ -59,10 +58,11 @@ interface Request {
   readonly body: Buffer
   readonly scanned: ScannedRequest
   readonly plan: Plan
+  readonly dialectHeaders: string
 }
 
 /** The limits have spoken; a plugin may object; then the attempts. */
-function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan }: Request, admission: Admission | GatewayError): void {
+function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan, dialectHeaders }: Request, admission: Admission | GatewayError): void {
   x.answerHeaders = layers.limiter.headers(x)
   if (!(admission instanceof Admission)) return refuse(layers, x, dialect, sink, admission)
   x.admittedAt = performance.now()
@@ -70,7 +70,9 @@ function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan }
   const attempts = new Attempts(layers, {
     exchange: x, plan, dialect, sink, admission,
     body: target => dialect.spliceRequest(body, scanned, target.modelJson, policy.askUsage && target.usageOption),
+    clientBody: body,
     headers: upstreamHeaders(x),
+    dialectHeaders,
     withholdUsage: policy.askUsage && !scanned.includeUsage,
   })
   if (hooks.onCall === null) return attempts.start()

@@ -5,7 +5,8 @@ import {
 
 /** What the small answers need; given by `main.ts`. */
 export interface LocalLayers {
-  readonly dialect: RelayDialect
+  /** The dialect in which a client wants to be answered. */
+  readonly dialectOf: (head: RequestHead) => RelayDialect
   readonly snapshot: () => Snapshot
   readonly authenticate: (head: RequestHead) => Result<Principal>
   /** Ready = listening, with a configuration, and not draining. */
@@ -27,22 +28,22 @@ export function createLocalAnswers(layers: LocalLayers): (head: RequestHead, bod
     const error = layers.modelPaths.has(head.path)
       ? gatewayError('method-not-allowed', `${head.path} takes POST, not ${head.method}.`)
       : gatewayError('not-found', `There is nothing at this path. Model calls go to ${[...layers.modelPaths].join(', ')}; the models are listed at ${MODELS}.`)
-    tell(layers, sink, error)
+    tell(layers, head, sink, error)
   }
 }
 
 function models(layers: LocalLayers, head: RequestHead, sink: ClientSink): void {
-  if (head.method !== 'GET' && head.method !== 'HEAD') return tell(layers, sink, gatewayError('method-not-allowed', `${head.path} takes GET.`))
+  if (head.method !== 'GET' && head.method !== 'HEAD') return tell(layers, head, sink, gatewayError('method-not-allowed', `${head.path} takes GET.`))
   const principal = layers.authenticate(head)
-  if (!principal.ok) return tell(layers, sink, principal.error)
+  if (!principal.ok) return tell(layers, head, sink, principal.error)
   const snapshot = layers.snapshot()
-  if (head.path === MODELS) return sink.respond(200, JSON_HEADERS, layers.dialect.encodeModels(snapshot.models(principal.value)))
+  if (head.path === MODELS) return sink.respond(200, JSON_HEADERS, layers.dialectOf(head).encodeModels(snapshot.models(principal.value)))
   const id = decodeModelId(head.path.slice(MODELS.length + 1))
   const plan = id === null ? null : snapshot.plan(id, principal.value)
-  if (id === null || plan === null) return tell(layers, sink, gatewayError('not-found', 'The model name in the path is not valid percent-encoding.'))
-  if (!plan.ok) return tell(layers, sink, plan.error)
+  if (id === null || plan === null) return tell(layers, head, sink, gatewayError('not-found', 'The model name in the path is not valid percent-encoding.'))
+  if (!plan.ok) return tell(layers, head, sink, plan.error)
   const entry = snapshot.models(principal.value).find(model => model.id === id)
-  sink.respond(200, JSON_HEADERS, layers.dialect.encodeModel(entry ?? { id, ownedBy: plan.value.targets[0]?.provider ?? '', created: 0 }))
+  sink.respond(200, JSON_HEADERS, layers.dialectOf(head).encodeModel(entry ?? { id, ownedBy: plan.value.targets[0]?.provider ?? '', created: 0 }))
 }
 
 /** Model names may contain slashes, encoded by some SDKs and left alone by others. */
@@ -54,7 +55,7 @@ function decodeModelId(encoded: string): string | null {
   }
 }
 
-function tell(layers: LocalLayers, sink: ClientSink, error: GatewayError): void {
-  const told = layers.dialect.encodeError(error, layers.nextId())
+function tell(layers: LocalLayers, head: RequestHead, sink: ClientSink, error: GatewayError): void {
+  const told = layers.dialectOf(head).encodeError(error, layers.nextId())
   sink.respond(told.status, told.headers, told.body)
 }

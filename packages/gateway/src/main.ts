@@ -13,7 +13,11 @@ import { authorizationToken } from './orchestration/authenticate.ts'
 import { compileSnapshot } from './orchestration/compile-snapshot.ts'
 import { Limiter } from './orchestration/limits/limiter.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
+import { anthropicMessages } from './transformation/anthropic-messages/dialect.ts'
+import { anthropicMessagesTranslation } from './transformation/anthropic-messages/translation.ts'
 import { openAiChat } from './transformation/openai-chat/dialect.ts'
+import { openAiChatTranslation } from './transformation/openai-chat/translation.ts'
+import type { Dialects } from './translation.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { runWorkerProcess } from './worker-process.ts'
 
@@ -43,11 +47,16 @@ export interface Gateway {
 /** How often idle leases are looked at, ms. */
 const LIMITS_SWEEP_MS = 250
 
-const DIALECTS = Object.freeze({ 'openai-chat': openAiChat } satisfies Record<DialectId, RelayDialect>)
+const DIALECTS: Dialects = Object.freeze({
+  relay: Object.freeze({ 'openai-chat': openAiChat, 'anthropic-messages': anthropicMessages }),
+  translating: Object.freeze({ 'openai-chat': openAiChatTranslation, 'anthropic-messages': anthropicMessagesTranslation }),
+})
 const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operation: Operation }> = new Map([
   ['/v1/chat/completions', { dialect: 'openai-chat', operation: 'chat' }],
   ['/v1/completions', { dialect: 'openai-chat', operation: 'completion' }],
   ['/v1/embeddings', { dialect: 'openai-chat', operation: 'embeddings' }],
+  ['/v1/messages', { dialect: 'anthropic-messages', operation: 'chat' }],
+  ['/v1/messages/count_tokens', { dialect: 'anthropic-messages', operation: 'count-tokens' }],
 ])
 
 /** Builds a worker from a checked configuration: the composition root, the only place that names concrete classes. */
@@ -88,12 +97,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dialects: DIALECTS, snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({
-    dialect: openAiChat, snapshot: currentSnapshot, authenticate, nextId,
+    dialectOf, snapshot: currentSnapshot, authenticate, nextId,
     ready: () => !draining, modelPaths: new Set(ROUTES.keys()),
   })
   const edge = createEdge({
     limits: server.limits, tls: certificate, corsOrigins: server.corsOrigins, routes: ROUTES,
-    serve, local, controlSocket: options.controlSocket, encodeError: openAiChat.encodeError,
+    serve, local, controlSocket: options.controlSocket, encodeError: (error, requestId, head) => dialectOf(head).encodeError(error, requestId),
     admit: head => {
       const principal = authenticate(head)
       return principal.ok ? null : principal.error
@@ -129,6 +138,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       journal.close()
     },
   }
+}
+
+/** In which dialect a request that is no model call is answered: that of its path, else Anthropic's for those who name its version, else OpenAI's. */
+function dialectOf(head: RequestHead | null): RelayDialect {
+  const route = head === null ? undefined : ROUTES.get(head.path)
+  if (route !== undefined) return DIALECTS.relay[route.dialect]
+  return head?.header('anthropic-version') === undefined ? openAiChat : anthropicMessages
 }
 
 /** Ids unique over restarts and workers: 48 random bits of this boot, then a counter. */

@@ -14,7 +14,7 @@ export interface ProviderSources {
 /** Id of the built-in simulated provider. */
 const SANDBOX = 'sandbox'
 /** Headers that Headrace sets itself, and those that are credentials. */
-const RESERVED = /^(?:host|content-length|content-type|content-encoding|transfer-encoding|accept-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*)$/
+const RESERVED = /^(?:host|content-length|content-type|content-encoding|transfer-encoding|accept-encoding|connection|keep-alive|te|trailer|upgrade|expect|anthropic-version|proxy-.*)$/
 const CREDENTIAL_HEADERS = /^(?:authorization|x-api-key|api-key|cookie)$/
 
 /**
@@ -84,7 +84,7 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
 }
 
 function resolveCredentials(id: string, settings: ProviderFile, known: KnownProvider | undefined, sources: ProviderSources, problems: ConfigProblems): CredentialConfig[] {
-  const defaultHeader = known === undefined || known.auth === 'bearer' || known.auth === 'none' ? 'authorization' : known.auth
+  const defaultHeader = credentialHeader(settings, known)
   const path = ['providers', id, 'credentials']
   if (settings.credentials == null) return defaultCredentials(id, settings, known, defaultHeader, sources, problems)
   const isList = Array.isArray(settings.credentials)
@@ -102,6 +102,12 @@ function resolveCredentials(id: string, settings: ProviderFile, known: KnownProv
     if (RESERVED.test(header)) problems.error([...place, 'header'], `header \`${header}\` cannot carry a credential`)
     return { id: `${id}#${index + 1}`, header, value }
   })
+}
+
+/** How the provider wants its key: as it is known to, unless the file says that another dialect is spoken there; else as the dialect has it. */
+function credentialHeader(settings: ProviderFile, known: KnownProvider | undefined): string {
+  if (known === undefined || (settings.dialect != null && settings.dialect !== known.dialect)) return settings.dialect === 'anthropic-messages' ? 'x-api-key' : 'authorization'
+  return known.auth === 'bearer' || known.auth === 'none' ? 'authorization' : known.auth
 }
 
 /** The key from the environment, but only for the vendor's own host: a key must not follow a changed `base_url` (invariant 9). */

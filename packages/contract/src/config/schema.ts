@@ -64,8 +64,8 @@ const credential = z.union([secretText, strictMap({
 })], { error: 'expected a credential: a string, or a map with `value` and `header`' })
 
 const provider = section({
-  dialect: oneOf(['openai-chat']).nullish(),
-  base_url: text(/^\S{1,2048}$/, 'a URL such as `https://api.example.com/v1`').nullish().describe('Including the path in front of `/chat/completions`.'),
+  dialect: oneOf(['openai-chat', 'anthropic-messages']).nullish(),
+  base_url: text(/^\S{1,2048}$/, 'a URL such as `https://api.example.com/v1`').nullish().describe('Including the path in front of `/chat/completions` or `/messages`.'),
   credentials: z.union([credential, listOf(credential, MAX_CREDENTIALS, 'a list of credentials')], { error: 'expected a credential or a list of credentials' }).nullish()
     .describe('Used in turn. Left out: the environment variable of a known provider. `[]` = none.'),
   headers: z.record(headerName, text(/^[\t\x20-\x7e]{0,4096}$/, 'a header value: one line of ASCII text'), { error: 'expected a map of header names to values' }).nullish(),

@@ -14,7 +14,7 @@ export interface DoorRules {
   readonly admit: (head: RequestHead) => GatewayError | null
   readonly local: (head: RequestHead, body: Buffer, sink: ClientSink) => void
   readonly controlSocket: string | null
-  readonly encodeError: (error: GatewayError, requestId: string) => { status: number, headers: string, body: string }
+  readonly encodeError: (error: GatewayError, requestId: string, head: RequestHead | null) => { status: number, headers: string, body: string }
 }
 
 /** One client connection, on either lane, as the edge sees it. */
@@ -85,7 +85,7 @@ export function shuttingDown(): Refusal {
 /** Renders a refusal as a whole response that announces the end of the connection. Latin1. */
 export function renderRefusal(door: Door, refused: Refusal, head: RequestHead | null): string {
   const asked = head?.header('x-request-id')
-  const told = door.rules.encodeError(refused.error, isRequestId(asked) ? asked : randomUUID())
+  const told = door.rules.encodeError(refused.error, isRequestId(asked) ? asked : randomUUID(), head)
   const wait = refused.error.retryAfterMs
   const retry = wait > 0 && !/^retry-after:/im.test(told.headers) ? `retry-after: ${Math.ceil(wait / 1_000)}\r\n` : ''
   const cors = door.cors === null || head === null ? '' : corsLines(door.cors, head)

@@ -25,7 +25,7 @@ export interface EdgeOptions {
   /** Unix socket of the control surface, to which `/admin/v1`, `/metrics` and exactly `/` are relayed; null = none. */
   readonly controlSocket: string | null
   /** Text of the edge's own refusals. `body` is latin1, `headers` are whole lines. */
-  readonly encodeError: (error: GatewayError, requestId: string) => { status: number, headers: string, body: string }
+  readonly encodeError: (error: GatewayError, requestId: string, head: RequestHead | null) => { status: number, headers: string, body: string }
   /** `node-http` = the slow lane alone, for the differential test. */
   readonly listener?: 'fast' | 'node-http'
 }

@@ -3,9 +3,10 @@ import gatewayPackage from '../../package.json' with { type: 'json' }
 import { asciiJson, headerSafe } from './model-name.ts'
 import type { PriceTable } from './price-table.ts'
 
-/** Where a dialect's operations live below the base path. */
+/** Where a dialect's operations live below the base path; '' = it has none such. */
 const OPERATION_PATHS = Object.freeze({
-  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings' },
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', 'count-tokens': '' },
+  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', 'count-tokens': '/messages/count_tokens' },
 } as const satisfies Record<DialectId, Record<Operation, string>>)
 
 /** What all targets of one provider share. */
@@ -22,11 +23,12 @@ export function compileProvider(config: ProviderConfig, prices: PriceTable): Com
   const url = new URL(config.baseUrl)
   const base = url.pathname.replace(/\/+$/, '')
   const paths = OPERATION_PATHS[config.dialect]
+  const at = (path: string): string => path === '' ? '' : base + path
   const tls = url.protocol === 'https:'
   return Object.freeze({
     config,
     origin: Object.freeze({ tls, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), authority: url.host, proxy: config.proxy }),
-    paths: Object.freeze({ chat: base + paths.chat, completion: base + paths.completion, embeddings: base + paths.embeddings }),
+    paths: Object.freeze({ chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']) }),
     headers: renderHeaders(config),
     prices,
   })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ERROR_POLICY, gatewayError, type ErrorKind, type ResponseHead } from '@headrace/contract'
-import { classifyResponse, isStream, readRetryAfter } from './classify-response.ts'
+import { classifyResponse, isStream, readRetryAfter } from '../relay/classify-response.ts'
 import { encodeError, encodeStreamError } from './encode-error.ts'
 import { readJsonUsage } from './json-usage.ts'
 import { encodeModel, encodeModels } from './models.ts'

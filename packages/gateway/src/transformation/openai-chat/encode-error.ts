@@ -1,5 +1,5 @@
 import { ERROR_POLICY, type EncodedError, type GatewayError } from '@headrace/contract'
-import { asciiJson } from './ascii-json.ts'
+import { asciiJson } from '../relay/ascii-json.ts'
 
 function errorBody(error: GatewayError): string {
   const policy = ERROR_POLICY[error.kind]

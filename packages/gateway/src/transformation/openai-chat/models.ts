@@ -1,5 +1,5 @@
 import type { ModelEntry } from '@headrace/contract'
-import { asciiJson } from './ascii-json.ts'
+import { asciiJson } from '../relay/ascii-json.ts'
 
 const modelObject = (model: ModelEntry) => ({ id: model.id, object: 'model', created: model.created, owned_by: model.ownedBy })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { scanRequest } from './scan-request.ts'
-import { spliceRequest } from './splice-request.ts'
+import { scanRequest } from '../relay/scan-request.ts'
+import { spliceRequest } from '../relay/splice-request.ts'
 
 const LIMITS = { jsonDepth: 64 }
 const scan = (text: string | Buffer, depth = LIMITS) => scanRequest(typeof text === 'string' ? Buffer.from(text) : text, 'chat', depth)

@@ -1,5 +1,5 @@
 import type { Usage } from '@headrace/contract'
-import { COUNT_LIMIT } from './read-usage.ts'
+import { COUNT_LIMIT } from '../relay/json-value.ts'
 
 const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d, ZERO = 0x30
 /** Digits of a count within a double's exact integers. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SseTap } from './sse-tap.ts'
+import { SseTap } from '../relay/sse-tap.ts'
+import { ChunkReader } from './event-reader.ts'
 
 const delta = (content: string, finish: string | null = null): string =>
   JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: { content }, finish_reason: finish }], usage: null })
@@ -14,7 +15,7 @@ interface Told { out: string, tap: SseTap, end: 'complete' | 'cut' }
 
 /** Feeds the pieces through one shared buffer, which is overwritten after each call, as the upstream's is. */
 function run(pieces: readonly Buffer[], withhold: boolean): Told {
-  const tap = new SseTap(withhold)
+  const tap = new SseTap(new ChunkReader(withhold))
   let out = ''
   for (const piece of pieces) {
     const shared = Buffer.from(piece)
@@ -85,7 +86,7 @@ describe('the SSE tap', () => {
   })
 
   it('gives whole events on as they came', () => {
-    const tap = new SseTap(false)
+    const tap = new SseTap(new ChunkReader(false))
     for (const events of [FULL.slice(0, 1), FULL.slice(0, 2), FULL]) {
       const chunk = Buffer.from(stream(events))
       expect(tap.push(chunk)).toBe(chunk.toString('latin1'))
@@ -165,13 +166,13 @@ describe('the SSE tap', () => {
   })
 
   it('takes an event below the limit in single bytes, and a million empty lines, in linear time', () => {
-    const tap = new SseTap(false)
+    const tap = new SseTap(new ChunkReader(false))
     const byte = Buffer.from('x')
     tap.push(Buffer.from('data: '))
     const started = process.cpuUsage()
     for (let index = 0; index < 500_000; index++) tap.push(byte)
     expect(tap.push(Buffer.from('\n\n'))).toHaveLength(500_008)
-    expect(new SseTap(false).push(Buffer.alloc(1_000_000, '\n'))).not.toBeNull()
+    expect(new SseTap(new ChunkReader(false)).push(Buffer.alloc(1_000_000, '\n'))).not.toBeNull()
     expect(process.cpuUsage(started).user).toBeLessThan(3_000_000)
     expect(tap.error).toBeNull()
   })

@@ -1,5 +1,5 @@
 import { gatewayError, type ErrorKind, type GatewayError, type ResponseHead } from '@headrace/contract'
-import { asObject } from './read-usage.ts'
+import { asObject, parseJson } from './json-value.ts'
 
 const RETRY_AFTER_CAP_MS = 120_000
 /** A good answer is parsed when it is not long and its beginning speaks of an error. */
@@ -89,14 +89,6 @@ function errorCode(body: unknown): string {
 }
 
 const parseBody = (body: Buffer | string): unknown => parseJson(typeof body === 'string' ? body : body.latin1Slice())
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** `retry-after-ms`, or `retry-after` in seconds or as an HTTP date; within 0..120 s; 0 = not said, or junk. */
 export function readRetryAfter(head: ResponseHead, now: number): number {

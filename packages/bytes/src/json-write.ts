@@ -1,0 +1,33 @@
+/** A JSON text that goes into another one as it is. */
+export class RawJson {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** What `writeJson` takes. Members that are undefined are left out. */
+export type Writable = string | number | boolean | null | undefined | RawJson | readonly Writable[] | { readonly [name: string]: Writable }
+
+const NOT_ASCII = /[^\x00-\x7f]/
+
+/** JSON text of a value in which raw JSON may stand. Recursion is as deep as the value that our own code built; raw text is not looked into. */
+export function writeJson(value: Writable): string {
+  if (value instanceof RawJson) return value.text
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
+  let text = ''
+  if (Array.isArray(value)) {
+    for (const element of value as readonly Writable[]) text += text === '' ? writeJson(element) : `,${writeJson(element)}`
+    return `[${text}]`
+  }
+  for (const [name, member] of Object.entries(value as { readonly [name: string]: Writable })) {
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${writeJson(member)}`
+  }
+  return `{${text}}`
+}
+
+/** A text's UTF-8 bytes as latin1, one char each: the form in which bodies travel. */
+export function utf8AsLatin1(text: string): string {
+  return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').latin1Slice() : text
+}

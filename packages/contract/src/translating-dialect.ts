@@ -1,0 +1,64 @@
+import type { Call } from './call.ts'
+import type { Result } from './errors.ts'
+import type { DialectId, Target } from './snapshot.ts'
+import type { StreamEvent } from './stream-event.ts'
+
+/** What a translation could not carry. Field names are the client's (`messages[].cache_control`). */
+export interface TranslationNote {
+  readonly field: string
+  /** `dropped`: it is gone. `approximated`: something close went in its place, which `how` names. */
+  readonly loss: 'dropped' | 'approximated'
+  readonly how: string
+}
+
+/** A request for one target in its own dialect. */
+export interface EncodedRequest {
+  /** Latin1: one char = one byte. */
+  readonly body: string
+  /** Header lines that the dialect demands, each ending in CRLF. */
+  readonly headers: string
+  readonly notes: readonly TranslationNote[]
+}
+
+/** Reads one provider's answer. One instance per attempt. Never throws; what is no answer comes out as an `error` event. */
+export interface AnswerDecoder {
+  /** Bytes cut anywhere, valid during the call only. */
+  push(chunk: Buffer, emit: (event: StreamEvent) => void): void
+  /** The bytes ended cleanly: emits `end`, or `error` where the answer was not whole. */
+  end(emit: (event: StreamEvent) => void): void
+}
+
+/** What an encoder must know of the request. */
+export interface AnswerFacts {
+  readonly requestId: string
+  /** Model name to show where the provider names none. */
+  readonly model: string
+  /** Unix seconds. */
+  readonly created: number
+  /** The client asked for usage in the stream. */
+  readonly includeUsage: boolean
+}
+
+/** Writes one answer for the client. One instance per attempt. */
+export interface AnswerEncoder {
+  /** The bytes that this event makes due, latin1; '' = none. A JSON answer is due with `end`. An `error` event makes nothing due: see `RelayDialect`. */
+  event(event: StreamEvent): string
+}
+
+/**
+ * One wire format in both directions, through the neutral form: used where client and target speak different dialects. Pure.
+ * The fast lane of the same format is its `RelayDialect`.
+ */
+export interface TranslatingDialect {
+  readonly id: DialectId
+  /** `body` has passed the dialect's `scanRequest`: depth is bounded. Errors: `invalid-request` with the parameter at fault. */
+  decodeRequest(body: Buffer): Result<Call>
+  /** Errors: `invalid-request` where something cannot be left out without changing what was asked. */
+  encodeRequest(call: Call, target: Target): Result<EncodedRequest>
+  createDecoder(stream: boolean): AnswerDecoder
+  createEncoder(stream: boolean, facts: AnswerFacts): AnswerEncoder
+  /** Content type of an encoded answer. */
+  contentType(stream: boolean): string
+  /** The provider's own words in a refusal of the request; null = none that can be read. */
+  readRefusal(body: string): { readonly message: string, readonly param: string | null } | null
+}

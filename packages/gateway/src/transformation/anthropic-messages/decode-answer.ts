@@ -1,0 +1,122 @@
+import { JsonView } from '@headrace/bytes'
+import { gatewayError, type FinishReason, type GatewayError } from '@headrace/contract'
+import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
+import { classifyStreamError } from '../relay/classify-response.ts'
+import { asObject, asText, parseJson } from '../relay/json-value.ts'
+import { neutralUsage, NOTHING, readUsage, type AnthropicUsage } from './read-usage.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = Object.freeze({
+  end_turn: 'stop', stop_sequence: 'stop-sequence', max_tokens: 'length', tool_use: 'tool-calls', refusal: 'refusal', pause_turn: 'pause',
+  model_context_window_exceeded: 'context-window',
+})
+
+const protocol = (message: string): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus: 200 })
+
+/** A content block that has begun. */
+interface Block { readonly kind: string, signature: string, input: string, told: boolean }
+
+/** Reads Messages answers. */
+export class MessageAnswerParser implements AnswerParser {
+  state: 'open' | 'finished' | 'done' = 'open'
+  #usage: AnthropicUsage = NOTHING
+  readonly #blocks = new Map<number, Block>()
+
+  event(data: string, emit: Emit): void {
+    const value = asObject(parseJson(data))
+    if (value === null) return emit({ type: 'error', error: protocol('The provider sent an event that is not a JSON object.') })
+    const item = typeof value['index'] === 'number' ? value['index'] : 0
+    switch (value['type']) {
+      case 'message_start': return this.#start(asObject(value['message']) ?? {}, emit)
+      case 'content_block_start': return this.#beginBlock(item, asObject(value['content_block']) ?? {}, emit)
+      case 'content_block_delta': return this.#delta(item, asObject(value['delta']) ?? {}, emit)
+      case 'content_block_stop': return this.#endBlock(item, emit)
+      case 'message_delta': {
+        const delta = asObject(value['delta']) ?? {}
+        this.#tellUsage(value['usage'], emit)
+        return this.#finish(asText(delta['stop_reason']), asText(delta['stop_sequence']), emit)
+      }
+      case 'message_stop':
+        if (this.state === 'finished') this.state = 'done'
+        else emit({ type: 'error', error: gatewayError('upstream-truncated', 'The provider ended the stream before it gave a stop reason.', { upstreamStatus: 200 }) })
+        return
+      case 'error': return emit({ type: 'error', error: classifyStreamError(value) })
+      default: if (asObject(value['error']) !== null) emit({ type: 'error', error: classifyStreamError(value) })
+    }
+  }
+
+  answer(value: unknown, text: string, emit: Emit): void {
+    const message = asObject(value) ?? {}
+    const content = JsonView.parse(text)?.get('content')
+    if (content?.kind !== 'array') return emit({ type: 'error', error: protocol('The provider\'s answer has no content.') })
+    this.#start(message, emit)
+    for (const [item, view] of content.elements().entries()) {
+      const block = asObject(parseJson(view.raw)) ?? {}
+      // Key order and number lexemes of a tool's input are kept.
+      const raw = view.get('input').raw
+      this.#beginBlock(item, block, emit)
+      const begun = this.#blocks.get(item)
+      if (begun !== undefined && begun.kind === 'tool_use') begun.input = raw
+      this.#endBlock(item, emit)
+    }
+    this.#finish(asText(message['stop_reason']), asText(message['stop_sequence']), emit)
+  }
+
+  #start(message: JsonObject, emit: Emit): void {
+    emit({ type: 'start', id: asText(message['id']), model: asText(message['model']), created: 0 })
+    this.#tellUsage(message['usage'], emit)
+  }
+
+  #tellUsage(value: unknown, emit: Emit): void {
+    this.#usage = readUsage(value, this.#usage)
+    if (this.#usage !== NOTHING) emit({ type: 'usage', usage: neutralUsage(this.#usage) })
+  }
+
+  #finish(raw: string, sequence: string, emit: Emit): void {
+    if (raw === '') return
+    this.state = 'finished'
+    emit({ type: 'finish', choice: 0, reason: FINISH_REASONS[raw] ?? 'other', raw, sequence })
+  }
+
+  /** A block may begin with some of its content. Kinds that only this dialect has are passed over. */
+  #beginBlock(item: number, block: JsonObject, emit: Emit): void {
+    const kind = asText(block['type'])
+    const input = asObject(block['input'])
+    this.#blocks.set(item, { kind, signature: asText(block['signature']), input: input === null || Object.keys(input).length === 0 ? '' : JSON.stringify(input), told: false })
+    if (kind === 'tool_use') emit({ type: 'tool-start', choice: 0, item, id: asText(block['id']), name: asText(block['name']) })
+    else if (kind === 'redacted_thinking') emit({ type: 'reasoning-opaque', choice: 0, item, kind: 'redacted', data: asText(block['data']) })
+    else if (kind === 'text' && asText(block['text']) !== '') emit({ type: 'text-delta', choice: 0, item, text: asText(block['text']) })
+    else if (kind === 'thinking' && asText(block['thinking']) !== '') emit({ type: 'reasoning-delta', choice: 0, item, text: asText(block['thinking']) })
+    const citations = block['citations']
+    if (Array.isArray(citations)) for (const value of citations) emit({ type: 'citation', choice: 0, item, dialect: 'anthropic-messages', value })
+  }
+
+  #delta(item: number, delta: JsonObject, emit: Emit): void {
+    const block = this.#blocks.get(item)
+    switch (delta['type']) {
+      case 'text_delta': return emit({ type: 'text-delta', choice: 0, item, text: asText(delta['text']) })
+      case 'thinking_delta': return emit({ type: 'reasoning-delta', choice: 0, item, text: asText(delta['thinking']) })
+      case 'citations_delta': return emit({ type: 'citation', choice: 0, item, dialect: 'anthropic-messages', value: delta['citation'] })
+      case 'signature_delta':
+        if (block !== undefined) block.signature += asText(delta['signature'])
+        return
+      case 'input_json_delta': {
+        const text = asText(delta['partial_json'])
+        if (text === '' || block?.kind !== 'tool_use') return
+        block.told = true
+        return emit({ type: 'tool-delta', choice: 0, item, text })
+      }
+      default:
+    }
+  }
+
+  #endBlock(item: number, emit: Emit): void {
+    const block = this.#blocks.get(item)
+    if (block === undefined) return
+    if (block.signature !== '') emit({ type: 'reasoning-opaque', choice: 0, item, kind: 'signature', data: block.signature })
+    // A call without arguments streams none.
+    if (block.kind === 'tool_use' && !block.told) emit({ type: 'tool-delta', choice: 0, item, text: block.input === '' ? '{}' : block.input })
+    emit({ type: 'item-end', choice: 0, item })
+  }
+}

@@ -1,0 +1,95 @@
+import type { JsonView } from '@headrace/bytes'
+import type { Item, JsonText, MessageItem, Part, Source } from '@headrace/contract'
+import { InvalidRequest, needText, readFlag, readList, readRaw, readText } from '../neutral/field-reader.ts'
+
+/** Members of a document that are modelled. */
+const DOCUMENT: ReadonlySet<string> = new Set(['type', 'source', 'title', 'cache_control'])
+
+/** The parts of a `content` or `system`: a string, or blocks. */
+export function decodeBlocks(view: JsonView, path: string): readonly Part[] {
+  if (!view.given) return []
+  const text = view.string
+  if (text !== null) return text === '' ? [] : [{ type: 'text', text, cache: null, citations: null }]
+  return readList(view, path).map((block, index) => decodePart(block, `${path}[${index}]`))
+}
+
+/** One message of Messages as the items it stands for, in their order. */
+export function decodeMessage(view: JsonView, path: string): Item[] {
+  const role = needText(view.get('role'), `${path}.role`)
+  if (role !== 'user' && role !== 'assistant' && role !== 'system') throw new InvalidRequest(`"${path}.role" must be "user" or "assistant".`, `${path}.role`)
+  const content = view.get('content')
+  if (content.kind === 'string') return [{ type: 'message', role, name: '', parts: decodeBlocks(content, path) }]
+  const items: Item[] = []
+  let parts: Part[] = []
+  const close = (): void => {
+    if (parts.length > 0) items.push({ type: 'message', role, name: '', parts } satisfies MessageItem)
+    parts = []
+  }
+  for (const [index, block] of readList(content, `${path}.content`).entries()) {
+    const where = `${path}.content[${index}]`
+    const item = decodeItem(block, where)
+    if (item === null) parts.push(decodePart(block, where))
+    else {
+      close()
+      items.push(item)
+    }
+  }
+  close()
+  return items
+}
+
+/** Blocks that are items of their own; null = a part of a message. */
+function decodeItem(view: JsonView, path: string): Item | null {
+  const cache = readRaw(view.get('cache_control'))
+  switch (view.get('type').string) {
+    case 'tool_use':
+      return { type: 'tool-call', id: needText(view.get('id'), `${path}.id`), name: needText(view.get('name'), `${path}.name`), input: readRaw(view.get('input')) ?? '', cache }
+    case 'tool_result':
+      return {
+        type: 'tool-result', callId: needText(view.get('tool_use_id'), `${path}.tool_use_id`), parts: decodeBlocks(view.get('content'), `${path}.content`),
+        isError: readFlag(view.get('is_error'), `${path}.is_error`) ?? false, cache,
+      }
+    case 'thinking': {
+      const signature = readText(view.get('signature'), `${path}.signature`)
+      return { type: 'reasoning', text: readText(view.get('thinking'), `${path}.thinking`), opaque: signature === '' ? null : { ...ORIGIN, kind: 'signature', data: signature } }
+    }
+    case 'redacted_thinking':
+      return { type: 'reasoning', text: '', opaque: { ...ORIGIN, kind: 'redacted', data: needText(view.get('data'), `${path}.data`) } }
+    default: return null
+  }
+}
+
+/** A client does not say which model a signature came from. */
+const ORIGIN = { provider: '', model: '', dialect: 'anthropic-messages' } as const
+
+function decodePart(view: JsonView, path: string): Part {
+  const kind = needText(view.get('type'), `${path}.type`)
+  const cache = readRaw(view.get('cache_control'))
+  switch (kind) {
+    case 'text': return { type: 'text', text: needText(view.get('text'), `${path}.text`), cache, citations: readRaw(view.get('citations')) }
+    case 'image': return { type: 'image', source: decodeSource(view.get('source'), `${path}.source`) ?? unknownSource(path), detail: '', cache }
+    case 'document': {
+      const source = decodeSource(view.get('source'), `${path}.source`)
+      if (source === null) return { type: 'foreign', dialect: 'anthropic-messages', kind, raw: view.raw }
+      const settings = new Map<string, JsonText>()
+      for (const [name, member] of view.members()) if (!DOCUMENT.has(name)) settings.set(name, member.raw)
+      return { type: 'file', source, name: readText(view.get('title'), `${path}.title`), cache, settings }
+    }
+    default: return { type: 'foreign', dialect: 'anthropic-messages', kind, raw: view.raw }
+  }
+}
+
+function unknownSource(path: string): never {
+  throw new InvalidRequest(`"${path}.source.type" must be "base64", "url" or "file".`, `${path}.source.type`)
+}
+
+/** Null = a kind that only this dialect has. */
+function decodeSource(view: JsonView, path: string): Source | null {
+  switch (view.get('type').string) {
+    case 'base64': return { kind: 'base64', mediaType: needText(view.get('media_type'), `${path}.media_type`), data: needText(view.get('data'), `${path}.data`) }
+    case 'url': return { kind: 'url', url: needText(view.get('url'), `${path}.url`) }
+    case 'text': return { kind: 'text', text: needText(view.get('data'), `${path}.data`) }
+    case 'file': return { kind: 'file-id', id: needText(view.get('file_id'), `${path}.file_id`) }
+    default: return null
+  }
+}

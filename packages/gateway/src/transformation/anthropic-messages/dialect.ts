@@ -1,0 +1,40 @@
+import { success, type Operation, type RelayDialect, type RequestHead, type Result, type ScannedRequest } from '@headrace/contract'
+import { classifyResponse, isStream } from '../relay/classify-response.ts'
+import { asObject, asText, parseJson } from '../relay/json-value.ts'
+import { scanRequest as scan } from '../relay/scan-request.ts'
+import { spliceRequest } from '../relay/splice-request.ts'
+import { SseTap } from '../relay/sse-tap.ts'
+import { encodeError, encodeStreamError } from './encode-error.ts'
+import { MessageEventReader } from './event-reader.ts'
+import { readJsonUsage } from './json-usage.ts'
+import { encodeModel, encodeModels } from './models.ts'
+
+/** The version that this code speaks, sent where the client named none: https://docs.anthropic.com/en/api/versioning */
+export const ANTHROPIC_VERSION = '2023-06-01'
+const VERSION = /^[\x21-\x7e]{1,64}$/
+/** Feature names, separated by commas. */
+const BETA = /^[\x20-\x7e]{1,1024}$/
+const USER_LIMIT = 256
+
+/** The end user stands in `metadata.user_id` here. */
+function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
+  const scanned = scan(body, operation, limits)
+  if (!scanned.ok || scanned.value.metadata === '') return scanned
+  const user = asText(asObject(parseJson(scanned.value.metadata))?.['user_id']).slice(0, USER_LIMIT).toWellFormed()
+  return user === '' ? scanned : success({ ...scanned.value, user })
+}
+
+function forwardedHeaders(head: RequestHead): string {
+  const version = head.header('anthropic-version') ?? ''
+  const beta = head.header('anthropic-beta') ?? ''
+  return `anthropic-version: ${VERSION.test(version) ? version : ANTHROPIC_VERSION}\r\n${BETA.test(beta) ? `anthropic-beta: ${beta}\r\n` : ''}`
+}
+
+/** Anthropic's Messages, in the fast lane. Its streams tell their usage unasked: there is no usage option. */
+export const anthropicMessages: RelayDialect = Object.freeze({
+  id: 'anthropic-messages',
+  requestIdHeader: 'request-id',
+  scanRequest, readJsonUsage, isStream, encodeError, encodeStreamError, classifyResponse, encodeModels, encodeModel, forwardedHeaders,
+  spliceRequest: (body: Buffer, scanned: ScannedRequest, modelJson: string) => spliceRequest(body, scanned, modelJson, false),
+  createStreamTap: () => new SseTap(new MessageEventReader()),
+})

@@ -1,0 +1,129 @@
+import { gatewayError, type FinishReason } from '@headrace/contract'
+import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
+import { classifyStreamError, isError } from '../relay/classify-response.ts'
+import { asList, asObject, asText, parseJson } from '../relay/json-value.ts'
+import { readUsage } from './read-usage.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = Object.freeze({
+  stop: 'stop', length: 'length', tool_calls: 'tool-calls', function_call: 'tool-calls', content_filter: 'content-filter',
+})
+
+/** Items of one choice that have begun. */
+class ChoiceState {
+  /** The text, refusal or reasoning that grows now, and its item; '' = none. */
+  growing = ''
+  item = -1
+  items = 0
+  /** Item by the call's index in the answer. */
+  readonly calls = new Map<number, number>()
+  openCall = -1
+}
+
+/** Reads Chat Completions answers. A JSON answer is read as a stream of one chunk whose deltas are its messages. */
+export class ChatAnswerParser implements AnswerParser {
+  state: 'open' | 'finished' | 'done' = 'open'
+  #started = false
+  readonly #choices = new Map<number, ChoiceState>()
+
+  event(data: string, emit: Emit): void {
+    if (data.trim() === '[DONE]') {
+      if (this.state === 'finished') this.state = 'done'
+      else emit({ type: 'error', error: gatewayError('upstream-truncated', 'The provider ended the stream before it gave a finish reason.', { upstreamStatus: 200 }) })
+      return
+    }
+    const value = asObject(parseJson(data))
+    if (value === null) return emit({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent an event that is not a JSON object.', { upstreamStatus: 200 }) })
+    if (isError(value['error']) || (value['type'] === 'error' && value['choices'] === undefined)) return emit({ type: 'error', error: classifyStreamError(value) })
+    this.#read(value, 'delta', emit)
+  }
+
+  answer(value: unknown, _text: string, emit: Emit): void {
+    const answer = asObject(value)
+    if (answer === null || !Array.isArray(answer['choices'])) {
+      return emit({ type: 'error', error: gatewayError('upstream-protocol', 'The provider\'s answer has no choices.', { upstreamStatus: 200 }) })
+    }
+    this.#read(answer, 'message', emit)
+  }
+
+  #read(value: JsonObject, member: 'delta' | 'message', emit: Emit): void {
+    if (!this.#started) {
+      this.#started = true
+      const created = value['created']
+      emit({ type: 'start', id: asText(value['id']), model: asText(value['model']), created: typeof created === 'number' ? created : 0 })
+    }
+    for (const [at, element] of asList(value['choices']).entries()) {
+      const choice = asObject(element)
+      if (choice === null) continue
+      const index = typeof choice['index'] === 'number' ? choice['index'] : at
+      this.#readChoice(index, choice, asObject(choice[member]), emit)
+    }
+    const usage = asObject(value['usage'])
+    if (usage !== null) emit({ type: 'usage', usage: readUsage(usage) })
+  }
+
+  #readChoice(index: number, choice: JsonObject, delta: JsonObject | null, emit: Emit): void {
+    const state = this.#stateOf(index)
+    if (delta !== null) {
+      this.#grow(index, state, 'reasoning-delta', asText(delta['reasoning_content']) || asText(delta['reasoning']), emit)
+      this.#grow(index, state, 'text-delta', asText(delta['content']), emit)
+      this.#grow(index, state, 'refusal-delta', asText(delta['refusal']), emit)
+      for (const [at, call] of asList(delta['tool_calls']).entries()) this.#call(index, state, asObject(call), at, emit)
+      const older = asObject(delta['function_call'])
+      if (older !== null) this.#call(index, state, { function: older, id: asText(older['name']) }, 0, emit)
+    }
+    if (asObject(choice['logprobs']) !== null) emit({ type: 'logprobs', choice: index, item: Math.max(state.item, 0), dialect: 'openai-chat', value: choice['logprobs'] })
+    const finish = asText(choice['finish_reason'])
+    if (finish === '') return
+    this.#endItem(index, state, emit)
+    this.#endCall(index, state, emit)
+    this.state = 'finished'
+    emit({ type: 'finish', choice: index, reason: FINISH_REASONS[finish] ?? 'other', raw: finish, sequence: '' })
+  }
+
+  #stateOf(index: number): ChoiceState {
+    let state = this.#choices.get(index)
+    if (state === undefined) this.#choices.set(index, state = new ChoiceState())
+    return state
+  }
+
+  #grow(choice: number, state: ChoiceState, type: 'reasoning-delta' | 'text-delta' | 'refusal-delta', text: string, emit: Emit): void {
+    if (text === '') return
+    if (state.growing !== type) {
+      this.#endItem(choice, state, emit)
+      state.growing = type
+      state.item = state.items++
+    }
+    emit({ type, choice, item: state.item, text })
+  }
+
+  #call(choice: number, state: ChoiceState, call: JsonObject | null, at: number, emit: Emit): void {
+    if (call === null) return
+    const index = typeof call['index'] === 'number' ? call['index'] : at
+    const called = asObject(call['function']) ?? asObject(call['custom'])
+    let item = state.calls.get(index)
+    if (item === undefined) {
+      this.#endItem(choice, state, emit)
+      this.#endCall(choice, state, emit)
+      item = state.items++
+      state.calls.set(index, item)
+      state.openCall = item
+      emit({ type: 'tool-start', choice, item, id: asText(call['id']), name: asText(called?.['name']) })
+    }
+    const input = asText(called?.['arguments'])
+    if (input !== '') emit({ type: 'tool-delta', choice, item, text: input })
+  }
+
+  #endItem(choice: number, state: ChoiceState, emit: Emit): void {
+    if (state.growing === '') return
+    emit({ type: 'item-end', choice, item: state.item })
+    state.growing = ''
+  }
+
+  #endCall(choice: number, state: ChoiceState, emit: Emit): void {
+    if (state.openCall < 0) return
+    emit({ type: 'item-end', choice, item: state.openCall })
+    state.openCall = -1
+  }
+}

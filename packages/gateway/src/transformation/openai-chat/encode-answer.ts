@@ -1,0 +1,142 @@
+import { utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
+import { UNKNOWN_USAGE, type AnswerEncoder, type AnswerFacts, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
+import { AnswerFold, type FoldedChoice, type FoldedItem } from '../neutral/answer-fold.ts'
+import { DETAIL_FORMAT } from './decode-message.ts'
+
+const FINISH_REASONS = Object.freeze({
+  'stop': 'stop', 'stop-sequence': 'stop', 'length': 'length', 'tool-calls': 'tool_calls', 'content-filter': 'content_filter', 'refusal': 'content_filter',
+  'pause': 'stop', 'context-window': 'length', 'other': 'stop',
+} as const satisfies Record<FinishReason, string>)
+
+const known = (count: number): number => Math.max(count, 0)
+
+function usageObject(usage: Usage): Writable {
+  return {
+    prompt_tokens: known(usage.inputTokens), completion_tokens: known(usage.outputTokens), total_tokens: known(usage.inputTokens) + known(usage.outputTokens),
+    prompt_tokens_details: { cached_tokens: known(usage.cachedInputTokens), ...(usage.cacheWriteTokens > 0 ? { cache_write_tokens: usage.cacheWriteTokens } : {}) },
+    completion_tokens_details: { reasoning_tokens: known(usage.reasoningTokens) },
+  }
+}
+
+const thought = (text: string, kind: 'signature' | 'redacted', data: string): Writable => kind === 'signature'
+  ? { type: 'reasoning.text', text, signature: data, format: DETAIL_FORMAT }
+  : { type: 'reasoning.encrypted', data, format: DETAIL_FORMAT }
+
+/** A whole chat completion. */
+export class ChatJsonEncoder implements AnswerEncoder {
+  readonly #facts: AnswerFacts
+  readonly #fold = new AnswerFold()
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+  }
+
+  event(event: StreamEvent): string {
+    this.#fold.add(event)
+    if (event.type !== 'end') return ''
+    const fold = this.#fold
+    const choices = [...fold.choices].sort(([one], [other]) => one - other)
+    return utf8AsLatin1(writeJson({
+      id: fold.id || this.#facts.requestId, object: 'chat.completion', created: fold.created || this.#facts.created, model: fold.model || this.#facts.model,
+      choices: choices.map(([index, choice]) => encodeChoice(index, choice)),
+      ...(fold.usage === UNKNOWN_USAGE ? {} : { usage: usageObject(fold.usage) }),
+    }))
+  }
+}
+
+function encodeChoice(index: number, choice: FoldedChoice): Writable {
+  const items = [...choice.items].sort(([one], [other]) => one - other).map(([, item]) => item)
+  const joined = (kind: FoldedItem['kind']): string => items.filter(item => item.kind === kind).map(item => item.text).join('')
+  const calls = items.filter(item => item.kind === 'tool').map(item => ({ id: item.id, type: 'function', function: { name: item.name, arguments: item.text === '' ? '{}' : item.text } }))
+  const details = items.flatMap(item => item.signature !== '' ? [thought(item.text, 'signature', item.signature)] : item.redacted !== '' ? [thought('', 'redacted', item.redacted)] : [])
+  const text = joined('text')
+  const reasoning = joined('reasoning')
+  const refusal = joined('refusal')
+  return {
+    index,
+    message: {
+      role: 'assistant', content: text === '' && (calls.length > 0 || refusal !== '') ? null : text, refusal: refusal === '' ? null : refusal,
+      reasoning_content: reasoning === '' ? undefined : reasoning, reasoning_details: details.length === 0 ? undefined : details, tool_calls: calls.length === 0 ? undefined : calls,
+    },
+    logprobs: null, finish_reason: FINISH_REASONS[choice.finish?.reason ?? 'stop'],
+  }
+}
+
+/** A stream of chat completion chunks. */
+export class ChatStreamEncoder implements AnswerEncoder {
+  readonly #facts: AnswerFacts
+  /** Everything in front of a chunk's choices. */
+  #prefix = ''
+  /** What follows the choices. */
+  readonly #suffix: string
+  readonly #begun = new Set<number>()
+  /** Index of a tool call by `choice:item`, and the calls of each choice so far. */
+  readonly #calls = new Map<string, number>()
+  readonly #counts = new Map<number, number>()
+  /** Readable thoughts of the item that grows: a signature is told together with what it signs. */
+  #thoughts = ''
+  #usage: Usage = UNKNOWN_USAGE
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+    this.#suffix = facts.includeUsage ? ',"usage":null}\n\n' : '}\n\n'
+  }
+
+  event(event: StreamEvent): string {
+    switch (event.type) {
+      case 'start': {
+        const { requestId, created, model } = this.#facts
+        const head = writeJson({ id: event.id || requestId, object: 'chat.completion.chunk', created: event.created || created, model: event.model || model })
+        this.#prefix = utf8AsLatin1(`data: ${head.slice(0, -1)},"choices":`)
+        return this.#delta(0, '')
+      }
+      case 'text-delta': return this.#delta(event.choice, `"content":${JSON.stringify(event.text)}`)
+      case 'refusal-delta': return this.#delta(event.choice, `"refusal":${JSON.stringify(event.text)}`)
+      case 'reasoning-delta':
+        this.#thoughts += event.text
+        return this.#delta(event.choice, `"reasoning_content":${JSON.stringify(event.text)}`)
+      case 'reasoning-opaque': return this.#delta(event.choice, `"reasoning_details":[${writeJson(thought(this.#thoughts, event.kind, event.data))}]`)
+      case 'tool-start': return this.#delta(event.choice, `"tool_calls":[${this.#startCall(event)}]`)
+      case 'tool-delta':
+        return this.#delta(event.choice, `"tool_calls":[{"index":${this.#calls.get(`${event.choice}:${event.item}`) ?? 0},"function":{"arguments":${JSON.stringify(event.text)}}}]`)
+      case 'item-end':
+        this.#thoughts = ''
+        return ''
+      case 'usage':
+        this.#usage = event.usage
+        return ''
+      case 'finish': return this.#begin(event.choice) + this.#chunk(`[{"index":${event.choice},"delta":{},"logprobs":null,"finish_reason":"${FINISH_REASONS[event.reason]}"}]`)
+      case 'end': return this.#usageChunk() + 'data: [DONE]\n\n'
+      case 'citation':
+      case 'logprobs':
+      case 'error': return ''
+    }
+  }
+
+  #startCall(event: { readonly choice: number, readonly item: number, readonly id: string, readonly name: string }): string {
+    const index = this.#counts.get(event.choice) ?? 0
+    this.#counts.set(event.choice, index + 1)
+    this.#calls.set(`${event.choice}:${event.item}`, index)
+    return writeJson({ index, id: event.id, type: 'function', function: { name: event.name, arguments: '' } })
+  }
+
+  #delta(choice: number, members: string): string {
+    const first = this.#begin(choice)
+    return members === '' ? first : first + this.#chunk(`[{"index":${choice},"delta":{${members}},"logprobs":null,"finish_reason":null}]`)
+  }
+
+  /** The first chunk of a choice says who speaks. */
+  #begin(choice: number): string {
+    if (this.#begun.has(choice)) return ''
+    this.#begun.add(choice)
+    return this.#chunk(`[{"index":${choice},"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]`)
+  }
+
+  #chunk(choices: string): string {
+    return this.#prefix + utf8AsLatin1(choices) + this.#suffix
+  }
+
+  #usageChunk(): string {
+    return this.#facts.includeUsage && this.#usage !== UNKNOWN_USAGE ? `${this.#prefix}[],"usage":${writeJson(usageObject(this.#usage))}}\n\n` : ''
+  }
+}

@@ -1,0 +1,81 @@
+import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
+import { failure, success, type Call, type EncodedRequest, type ResponseFormat, type Result, type Target, type Tool, type ToolChoice } from '@headrace/contract'
+import { InvalidRequest } from '../neutral/field-reader.ts'
+import { Notes } from '../neutral/notes.ts'
+import { encodeItems } from './encode-items.ts'
+
+/** OpenAI's reasoning models refuse `max_tokens`; many other servers know nothing else. */
+const WANTS_COMPLETION_TOKENS = /^(?:openai\/)?(?:o\d|gpt-[5-9])/
+/** Thoughts up to so many tokens are of this effort. The figures are ours: vendors name none. */
+const LOW_BUDGET = 4_096
+const MEDIUM_BUDGET = 16_384
+
+/** A neutral call as a Chat Completions request. Errors: `invalid-request` where a part of a message cannot go there. */
+export function encodeRequest(call: Call, target: Target): Result<EncodedRequest> {
+  const notes = new Notes(call.dialect)
+  try {
+    const body = encode(call, target, notes)
+    return success({ body: utf8AsLatin1(writeJson(body)), headers: '', notes: notes.list() })
+  } catch (error) {
+    if (error instanceof InvalidRequest) return failure(error.error)
+    throw error
+  }
+}
+
+function encode(call: Call, target: Target, notes: Notes): Writable {
+  const number = (lexeme: string | null): RawJson | undefined => lexeme === null ? undefined : new RawJson(lexeme)
+  const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
+  const own = call.dialect === 'openai-chat'
+  if (call.topK !== null && !own) notes.drop('topK')
+  if (!own) for (const name of call.extras.keys()) notes.dropNamed(name)
+  return {
+    model: target.model,
+    messages: encodeItems(call.items, notes),
+    stream: call.stream ? true : undefined,
+    stream_options: call.stream && (call.includeUsage || target.usageOption) ? { include_usage: true } : undefined,
+    [WANTS_COMPLETION_TOKENS.test(target.model) ? 'max_completion_tokens' : 'max_tokens']: call.maxTokens < 0 ? undefined : call.maxTokens,
+    temperature: number(call.temperature), top_p: number(call.topP), top_k: own ? number(call.topK) : undefined, seed: number(call.seed),
+    frequency_penalty: number(call.frequencyPenalty), presence_penalty: number(call.presencePenalty),
+    stop: call.stop.length === 0 ? undefined : call.stop,
+    n: call.choices === 1 ? undefined : call.choices,
+    tools: tools.length === 0 ? undefined : tools,
+    tool_choice: call.toolChoice === null || tools.length === 0 ? undefined : encodeToolChoice(call.toolChoice),
+    parallel_tool_calls: tools.length === 0 ? undefined : call.parallelTools ?? undefined,
+    response_format: call.responseFormat === null ? undefined : encodeFormat(call.responseFormat),
+    reasoning_effort: encodeEffort(call, notes),
+    user: call.user === '' ? undefined : call.user,
+    ...(own ? Object.fromEntries([...call.extras].map(([name, raw]) => [name, new RawJson(raw)])) : {}),
+  }
+}
+
+function encodeTool(tool: Tool, notes: Notes): Writable[] {
+  if (tool.type === 'foreign') {
+    if (tool.dialect === 'openai-chat') return [new RawJson(tool.raw)]
+    notes.drop('foreignTool')
+    return []
+  }
+  if (tool.cache !== null) notes.drop('cache')
+  return [{ type: 'function', function: {
+    name: tool.name, description: tool.description === '' ? undefined : tool.description, parameters: tool.schema === '' ? undefined : new RawJson(tool.schema), strict: tool.strict ?? undefined,
+  } }]
+}
+
+const encodeToolChoice = (choice: ToolChoice): Writable => choice.mode === 'one' ? { type: 'function', function: { name: choice.name } } : choice.mode
+
+function encodeFormat(format: ResponseFormat): Writable {
+  if (format.type !== 'schema') return { type: format.type === 'text' ? 'text' : 'json_object' }
+  return { type: 'json_schema', json_schema: {
+    name: format.name === '' ? 'answer' : format.name, description: format.description === '' ? undefined : format.description, schema: new RawJson(format.schema), strict: format.strict ?? undefined,
+  } }
+}
+
+function encodeEffort({ reasoning, dialect }: Call, notes: Notes): string | undefined {
+  if (reasoning === null) return undefined
+  // `none` is for those who asked in these words: most models know no such effort, and think no more for its absence.
+  if (!reasoning.enabled) return dialect === 'openai-chat' ? 'none' : undefined
+  if (reasoning.effort !== '') return reasoning.effort === 'max' ? 'xhigh' : reasoning.effort
+  if (reasoning.budgetTokens < 0) return undefined
+  const effort = reasoning.budgetTokens <= LOW_BUDGET ? 'low' : reasoning.budgetTokens <= MEDIUM_BUDGET ? 'medium' : 'high'
+  notes.approximate('reasoning', `reasoning_effort ${effort}`)
+  return effort
+}

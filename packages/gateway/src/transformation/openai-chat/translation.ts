@@ -1,0 +1,16 @@
+import type { TranslatingDialect } from '@headrace/contract'
+import { JsonAnswerDecoder, StreamAnswerDecoder } from '../neutral/answer-reader.ts'
+import { readRefusal } from '../neutral/read-refusal.ts'
+import { ChatAnswerParser } from './decode-answer.ts'
+import { decodeRequest } from './decode-request.ts'
+import { ChatJsonEncoder, ChatStreamEncoder } from './encode-answer.ts'
+import { encodeRequest } from './encode-request.ts'
+
+/** OpenAI's Chat Completions, through the neutral form. */
+export const openAiChatTranslation: TranslatingDialect = Object.freeze({
+  id: 'openai-chat',
+  decodeRequest, encodeRequest, readRefusal,
+  createDecoder: stream => stream ? new StreamAnswerDecoder(new ChatAnswerParser()) : new JsonAnswerDecoder(new ChatAnswerParser()),
+  createEncoder: (stream, facts) => stream ? new ChatStreamEncoder(facts) : new ChatJsonEncoder(facts),
+  contentType: stream => stream ? 'text/event-stream; charset=utf-8' : 'application/json',
+} satisfies TranslatingDialect)

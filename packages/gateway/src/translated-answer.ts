@@ -1,0 +1,158 @@
+import {
+  gatewayError,
+  type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
+} from '@headrace/contract'
+import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
+import type { Translated } from './translation.ts'
+
+/**
+ * Takes one attempt's answer in the provider's dialect and gives it to the client in its own. A stream leaves as it comes, from the first event on that
+ * says something; JSON when it is whole. One instance per attempt: one decoder and one encoder state.
+ */
+export class TranslatedAnswer implements AttemptAnswer {
+  readonly #x: Exchange
+  readonly #translated: Translated
+  readonly #sink: ClientSink
+  readonly #head: ResponseHead
+  readonly #refused: boolean
+  readonly #isStream: boolean
+  readonly #decoder: AnswerDecoder
+  readonly #encoder: AnswerEncoder
+  /** Latin1: a refusal's body, or a good answer's first bytes, to be looked at for what it is. */
+  #held = ''
+  /** Encoded and not yet sent. */
+  #out = ''
+  #speaks = false
+  #error: GatewayError | null = null
+
+  constructor(x: Exchange, translated: Translated, sink: ClientSink, status: number, head: ResponseHead) {
+    this.#x = x
+    this.#translated = translated
+    this.#sink = sink
+    this.#head = head
+    this.#refused = status < 200 || status > 299
+    this.#isStream = !this.#refused && translated.provider.relay.isStream(head.header('content-type') ?? 'application/json')
+    this.#decoder = translated.provider.translating.createDecoder(this.#isStream)
+    this.#encoder = translated.client.translating.createEncoder(x.stream, translated.facts)
+  }
+
+  /** `last`: the end follows at once. False = pause. */
+  take(chunk: Buffer, last: boolean): boolean {
+    if (this.#refused || !this.#isStream) {
+      if (this.#held.length < REFUSAL_LIMIT) this.#held += chunk.latin1Slice()
+      if (this.#refused) return true
+    }
+    this.#decoder.push(chunk, this.#onEvent)
+    return this.#error !== null || this.#flush(last)
+  }
+
+  get streamError(): GatewayError | null {
+    return this.#error
+  }
+
+  /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
+  end(): AnswerEnd {
+    if (!this.#isStream) {
+      const error = this.#translated.provider.relay.classifyResponse(this.#x.upstreamStatus, this.#head, this.#judged())
+      if (error !== null) return error
+    }
+    this.#decoder.end(this.#onEvent)
+    if (this.#error !== null) return this.#error
+    if (this.#x.stream) {
+      this.#speaks = true
+      this.#flush(true)
+      this.#sink.end()
+    } else this.#respond(200, this.#headers(), this.#out)
+    return null
+  }
+
+  /** The provider's own words about the client's request, in the client's shape. False = it said none. */
+  handOnRefusal(): boolean {
+    const told = this.#refused ? this.#translated.provider.translating.readRefusal(this.#held) : null
+    if (told === null) return false
+    const encoded = this.#translated.client.relay.encodeError(gatewayError('upstream-invalid-request', told.message, { param: told.param }), this.#x.requestId)
+    const status = this.#x.upstreamStatus
+    this.#respond(status >= 400 && status < 500 ? status : encoded.status, encoded.headers + this.#x.answerHeaders + this.#targetHeaders(), encoded.body)
+    return true
+  }
+
+  /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
+  breakOff(error: GatewayError): void {
+    if (this.#x.stream) this.#sink.write(this.#translated.client.relay.encodeStreamError(error), true)
+    this.#sink.abort()
+  }
+
+  /** What was told of usage is on record already. */
+  keepUsage(): void {}
+
+  readonly #onEvent = (event: StreamEvent): void => {
+    switch (event.type) {
+      case 'error':
+        this.#error = event.error
+        return
+      case 'usage':
+        this.#x.usage = event.usage
+        break
+      case 'finish':
+        this.#x.finishReason = event.raw
+        break
+      case 'start': break
+      default: this.#speaks = true
+    }
+    this.#out += this.#encoder.event(event)
+  }
+
+  /** A long answer is not looked at for an error: it would have to be parsed for that, and its decoder does. */
+  #judged(): string {
+    return this.#refused || this.#held.length < REFUSAL_LIMIT ? this.#held : '{}'
+  }
+
+  #flush(last: boolean): boolean {
+    if (!this.#x.stream || !this.#speaks || this.#out === '') return true
+    const x = this.#x
+    const text = this.#take()
+    if (x.committedAt === 0) {
+      x.committedAt = performance.now()
+      x.status = 200
+      this.#sink.begin(200, this.#headers())
+    }
+    x.responseBytes += text.length
+    this.#keepBody(text)
+    return this.#sink.write(text, last)
+  }
+
+  /** What is due to the client, as a plugin leaves it. */
+  #take(): Buffer | string {
+    const text = this.#out
+    this.#out = ''
+    const onEvent = this.#x.snapshot.hooks.onEvent
+    return onEvent === null ? text : onEvent(this.#x, Buffer.from(text, 'latin1'))
+  }
+
+  #respond(status: number, headers: string, text: string): void {
+    const x = this.#x
+    this.#out = text
+    const body = this.#take()
+    x.committedAt = performance.now()
+    x.status = status
+    x.responseBytes = body.length
+    this.#keepBody(body)
+    this.#sink.respond(status, headers, body)
+  }
+
+  #headers(): string {
+    const { client } = this.#translated
+    return `content-type: ${client.translating.contentType(this.#x.stream)}\r\n${client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#targetHeaders()}`
+  }
+
+  #targetHeaders(): string {
+    return (this.#x.target?.answerHeaders ?? '') + this.#translated.answerHeaders
+  }
+
+  #keepBody(bytes: Buffer | string): void {
+    const policy = this.#x.snapshot.policy
+    if (policy.logBodies === 'none' || this.#x.responseBody.length >= policy.logBodyLimit) return
+    const text = typeof bytes === 'string' ? bytes : bytes.latin1Slice()
+    this.#x.responseBody = (this.#x.responseBody + text).slice(0, policy.logBodyLimit)
+  }
+}
