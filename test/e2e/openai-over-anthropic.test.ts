@@ -150,7 +150,8 @@ describe('OpenAI\'s SDK over a provider that speaks Messages', () => {
     const overloaded = messageEvent({ type: 'error', error: { type: 'overloaded_error', message: 'secret words' } })
     rig.upstream.on('early', answerStream([MESSAGE_START, overloaded]))
     await expect(client.chat.completions.create({ model: 'up/early', messages, stream: true })).rejects.toMatchObject({ status: 503, code: 'upstream_overloaded' })
-    rig.upstream.on('late', answerStream([MESSAGE_START, ...textBlock(0, ['half']), overloaded]))
+    // What has not reached the client yet is worth less than another attempt: text and error in one read are an error.
+    rig.upstream.on('late', answerStream([MESSAGE_START + textBlock(0, ['half']).join(''), overloaded], 100))
     const seen: string[] = []
     const read = async (): Promise<void> => {
       for await (const event of await client.chat.completions.create({ model: 'up/late', messages, stream: true })) seen.push(event.choices[0]?.delta.content ?? '')

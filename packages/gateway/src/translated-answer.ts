@@ -78,7 +78,8 @@ export class TranslatedAnswer implements AttemptAnswer {
 
   /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
   breakOff(error: GatewayError): void {
-    if (this.#x.stream) this.#sink.write(this.#translated.client.relay.encodeStreamError(error), true)
+    // What came in the same read as the error was said before it.
+    if (this.#x.stream) this.#sink.write(this.#take() + this.#translated.client.relay.encodeStreamError(error), true)
     this.#sink.abort()
   }
 
@@ -122,11 +123,11 @@ export class TranslatedAnswer implements AttemptAnswer {
   }
 
   /** What is due to the client, as a plugin leaves it. */
-  #take(): Buffer | string {
+  #take(): string {
     const text = this.#out
     this.#out = ''
     const onEvent = this.#x.snapshot.hooks.onEvent
-    return onEvent === null ? text : onEvent(this.#x, Buffer.from(text, 'latin1'))
+    return onEvent === null ? text : onEvent(this.#x, Buffer.from(text, 'latin1')).latin1Slice()
   }
 
   #respond(status: number, headers: string, text: string): void {
@@ -149,10 +150,9 @@ export class TranslatedAnswer implements AttemptAnswer {
     return (this.#x.target?.answerHeaders ?? '') + this.#translated.answerHeaders
   }
 
-  #keepBody(bytes: Buffer | string): void {
+  #keepBody(text: string): void {
     const policy = this.#x.snapshot.policy
     if (policy.logBodies === 'none' || this.#x.responseBody.length >= policy.logBodyLimit) return
-    const text = typeof bytes === 'string' ? bytes : bytes.latin1Slice()
     this.#x.responseBody = (this.#x.responseBody + text).slice(0, policy.logBodyLimit)
   }
 }
