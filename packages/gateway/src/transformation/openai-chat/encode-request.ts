@@ -74,7 +74,10 @@ function encodeEffort({ reasoning, dialect }: Call, notes: Notes): string | unde
   // `none` is for those who asked in these words: most models know no such effort, and think no more for its absence.
   if (!reasoning.enabled) return dialect === 'openai-chat' ? 'none' : undefined
   if (reasoning.effort !== '') return reasoning.effort === 'max' ? 'xhigh' : reasoning.effort
-  if (reasoning.budgetTokens < 0) return undefined
+  if (reasoning.budgetTokens < 0) {
+    notes.drop('reasoning')
+    return undefined
+  }
   const effort = reasoning.budgetTokens <= LOW_BUDGET ? 'low' : reasoning.budgetTokens <= MEDIUM_BUDGET ? 'medium' : 'high'
   notes.approximate('reasoning', `reasoning_effort ${effort}`)
   return effort
