@@ -3,12 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { completion, DONE, stream, textEvent } from '../harness/completions.ts'
 import { answerJson, answerStream, chunk, STREAM_HEAD } from '../harness/scripted-upstream.ts'
 import { API_KEY } from '../harness/start-headrace.ts'
-import { startRig, type Rig } from '../harness/start-rig.ts'
+import { PROVIDER_KEY, startRig, type Rig } from '../harness/start-rig.ts'
 
 let rig: Rig
 let client: Anthropic
 beforeAll(async () => {
-  rig = await startRig({ config: () => ({ relay: { max_attempts: 1 } }) })
+  rig = await startRig({ config: upstream => ({
+    relay: { max_attempts: 2 },
+    providers: { up: { base_url: upstream.url, credentials: [PROVIDER_KEY] }, native: { base_url: upstream.url, credentials: [PROVIDER_KEY], dialect: 'anthropic-messages' }, sandbox: null },
+    models: { both: ['native/busy', 'up/spare'] },
+  }) })
   client = new Anthropic({ baseURL: rig.headrace.url, apiKey: API_KEY, maxRetries: 0 })
 }, 20_000)
 afterAll(() => rig?.stop())
@@ -103,12 +107,12 @@ describe('Anthropic\'s SDK over a provider that speaks Chat Completions', () => 
     { status: 401, kind: Anthropic.InternalServerError, type: 'api_error', message: /credentials/ },
     { status: 500, kind: Anthropic.InternalServerError, type: 'api_error', message: /failed/ },
   ])('raises the right class for a provider\'s $status', async ({ status, kind, type, message }) => {
-    rig.upstream.on(`error-${status}`, answerJson({ error: { message: 'the provider says so', type: 't', code: 'c', param: null } }, { status, headers: { 'retry-after': '7' } }))
+    rig.upstream.on(`error-${status}`, answerJson({ error: { message: 'the provider says so', type: 't', code: 'c', param: null } }, { status, headers: { 'retry-after': '20' } }))
     const error: unknown = await client.messages.create({ model: `up/error-${status}`, max_tokens: 9, messages }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(kind)
     expect(error).toMatchObject({ error: { type: 'error', error: { type } }, requestID: expect.any(String) as string })
     expect(String(error)).toMatch(message)
-    if (status === 429) expect((error as { headers: Headers }).headers.get('retry-after')).toBe('7')
+    if (status === 429) expect((error as { headers: Headers }).headers.get('retry-after')).toBe('20')
   })
 
   it('raises the right class for a wrong key, an unknown model and a bad body', async () => {
@@ -116,6 +120,23 @@ describe('Anthropic\'s SDK over a provider that speaks Chat Completions', () => 
     await expect(stranger.messages.create({ model: 'up/chat', max_tokens: 9, messages })).rejects.toBeInstanceOf(Anthropic.AuthenticationError)
     await expect(client.messages.create({ model: 'nowhere', max_tokens: 9, messages })).rejects.toBeInstanceOf(Anthropic.NotFoundError)
     await expect(client.messages.create({ model: 'up/chat', max_tokens: 9, messages: 'hello' } as never)).rejects.toBeInstanceOf(Anthropic.BadRequestError)
+  })
+
+  it('falls back from a provider of its own dialect to one of another', async () => {
+    rig.upstream.on('busy', answerJson({ type: 'error', error: { type: 'overloaded_error', message: 'busy' } }, { status: 529, headers: { 'retry-after': '30' } }))
+    rig.upstream.on('spare', answerJson(completion('from the other')))
+    const { data, response } = await client.messages.create({ model: 'both', max_tokens: 9, messages }).withResponse()
+    expect(data.content).toMatchObject([{ type: 'text', text: 'from the other' }])
+    expect(response.headers.get('headrace-target')).toBe('up/spare')
+    expect(rig.upstream.of('busy')[0]?.path).toBe('/v1/messages')
+    expect(rig.upstream.of('spare')[0]?.path).toBe('/v1/chat/completions')
+  })
+
+  it('talks to the built-in sandbox', async () => {
+    const answer = await client.messages.create({ model: 'sandbox/echo', max_tokens: 99, messages })
+    expect(answer.content).toMatchObject([{ type: 'text', text: expect.stringContaining('hello') as string }])
+    const text = await client.messages.stream({ model: 'sandbox/lorem:tokens=20', max_tokens: 99, messages }).finalText()
+    expect(text.length).toBeGreaterThan(20)
   })
 
   it('lists models in its own shape', async () => {

@@ -98,6 +98,20 @@ function mutate(bytes: Buffer, edits: readonly Edit[]): Buffer {
 }
 
 describe('damage', () => {
+  it('by names that every object has changes nothing: an unknown kind is an unknown kind', () => {
+    for (const name of ['constructor', '__proto__', 'toString']) {
+      const block = JSON.stringify({ type: name, text: 'x' })
+      const bodies: readonly (readonly [DialectId, string])[] = [
+        ['openai-chat', `{"model":"m","reasoning_effort":"${name}","${name}":1,"messages":[{"role":"user","content":[${block}],"${name}":{}}]}`],
+        ['anthropic-messages', `{"model":"m","max_tokens":5,"${name}":1,"thinking":{"type":"${name}"},"messages":[{"role":"user","content":[${block},{"type":"text","text":"y"}],"${name}":{}}]}`],
+      ]
+      for (const [dialect, body] of bodies) for (const other of ['openai-chat', 'anthropic-messages'] as const) expect(() => JSON.parse(encode(other, decode(dialect, Buffer.from(body))).toString())).not.toThrow()
+      const wire = cases.find(one => one.client !== 'openai-chat' && one.reads.join('').includes('"finish_reason":"stop"'))
+      if (wire === undefined) throw new Error('no case')
+      expect(translateAnswer(wire, [Buffer.from(wire.reads.join('').replaceAll('"stop"', `"${name}"`))])).toContain('end_turn')
+    }
+  })
+
   it('in an answer makes an answer or an error, and nothing else', () => {
     fc.assert(fc.property(mutation, ({ wire: index, edits }) => {
       const wire = cases[index]

@@ -38,6 +38,8 @@ export interface Call {
   readonly user: string
   /** Fields that the neutral form does not model, by name; only the dialect that they come from understands them. */
   readonly extras: ReadonlyMap<string, JsonText>
+  /** Fields inside of modelled ones that are not held at all (`messages[].annotations`): to be reported. */
+  readonly unheld: readonly string[]
 }
 
 export type Item = MessageItem | ToolCallItem | ToolResultItem | ReasoningItem

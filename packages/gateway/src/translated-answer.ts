@@ -5,6 +5,9 @@ import {
 import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
 import type { Translated } from './translation.ts'
 
+/** Characters of a finish reason that are kept on record. */
+const FINISH_LIMIT = 64
+
 /**
  * Takes one attempt's answer in the provider's dialect and gives it to the client in its own. A stream leaves as it comes, from the first event on that
  * says something; JSON when it is whole. One instance per attempt: one decoder and one encoder state.
@@ -95,7 +98,7 @@ export class TranslatedAnswer implements AttemptAnswer {
         this.#x.usage = event.usage
         break
       case 'finish':
-        this.#x.finishReason = event.raw
+        this.#x.finishReason = event.raw.slice(0, FINISH_LIMIT)
         break
       case 'start': break
       default: this.#speaks = true

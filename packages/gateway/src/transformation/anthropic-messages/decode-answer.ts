@@ -7,10 +7,10 @@ import { neutralUsage, NOTHING, readUsage, type AnthropicUsage } from './read-us
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-const FINISH_REASONS: Readonly<Record<string, FinishReason>> = Object.freeze({
-  end_turn: 'stop', stop_sequence: 'stop-sequence', max_tokens: 'length', tool_use: 'tool-calls', refusal: 'refusal', pause_turn: 'pause',
-  model_context_window_exceeded: 'context-window',
-})
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['end_turn', 'stop'], ['stop_sequence', 'stop-sequence'], ['max_tokens', 'length'], ['tool_use', 'tool-calls'], ['refusal', 'refusal'], ['pause_turn', 'pause'],
+  ['model_context_window_exceeded', 'context-window'],
+])
 
 const protocol = (message: string): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus: 200 })
 
@@ -76,7 +76,7 @@ export class MessageAnswerParser implements AnswerParser {
   #finish(raw: string, sequence: string, emit: Emit): void {
     if (raw === '') return
     this.state = 'finished'
-    emit({ type: 'finish', choice: 0, reason: FINISH_REASONS[raw] ?? 'other', raw, sequence })
+    emit({ type: 'finish', choice: 0, reason: FINISH_REASONS.get(raw) ?? 'other', raw, sequence })
   }
 
   /** A block may begin with some of its content. Kinds that only this dialect has are passed over. */

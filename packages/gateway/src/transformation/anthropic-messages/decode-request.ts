@@ -1,6 +1,6 @@
 import { JsonView } from '@headrace/bytes'
 import { failure, gatewayError, success, type Call, type Item, type JsonText, type ReasoningRequest, type ResponseFormat, type Result, type Tool, type ToolChoice } from '@headrace/contract'
-import { InvalidRequest, needText, readCount, readExtras, readFlag, readList, readNumber, readRaw, readText } from '../neutral/field-reader.ts'
+import { InvalidRequest, needText, noteUnheld, readCount, readExtras, readFlag, readList, readNumber, readRaw, readText } from '../neutral/field-reader.ts'
 import { decodeBlocks, decodeMessage } from './decode-message.ts'
 
 /** What the neutral form models; all else is kept as it came. */
@@ -8,6 +8,12 @@ const MODELLED: ReadonlySet<string> = new Set([
   'model', 'messages', 'system', 'stream', 'tools', 'tool_choice', 'thinking', 'output_config', 'temperature', 'top_p', 'top_k', 'stop_sequences', 'max_tokens', 'metadata',
 ])
 const THINKING: ReadonlySet<string> = new Set(['enabled', 'disabled', 'adaptive'])
+
+const TOOL: ReadonlySet<string> = new Set(['type', 'name', 'description', 'input_schema', 'strict', 'cache_control'])
+/** Of objects that are modelled in part. */
+const HELD: Readonly<Record<string, ReadonlySet<string>>> = Object.freeze({
+  metadata: new Set(['user_id']), output_config: new Set(['effort', 'format']), thinking: new Set(['type', 'budget_tokens']), tool_choice: new Set(['type', 'name', 'disable_parallel_tool_use']),
+})
 
 /** A Messages request in the neutral form. The body has been scanned: it is UTF-8, an object, and not too deep. */
 export function decodeRequest(body: Buffer): Result<Call> {
@@ -22,13 +28,15 @@ export function decodeRequest(body: Buffer): Result<Call> {
 }
 
 function decode(root: JsonView): Call {
+  const unheld = new Set<string>()
+  for (const [name, known] of Object.entries(HELD)) noteUnheld(root.get(name), known, name, unheld)
   return {
     dialect: 'anthropic-messages',
     model: needText(root.get('model'), 'model'),
     stream: readFlag(root.get('stream'), 'stream') ?? false,
     includeUsage: true,
-    items: [...decodeSystem(root.get('system')), ...decodeMessages(root.get('messages'))],
-    tools: readList(root.get('tools'), 'tools').map(decodeTool),
+    items: [...decodeSystem(root.get('system'), unheld), ...decodeMessages(root.get('messages'), unheld)],
+    tools: readList(root.get('tools'), 'tools').map((tool, index) => decodeTool(tool, index, unheld)),
     toolChoice: decodeToolChoice(root.get('tool_choice')),
     parallelTools: readFlag(root.get('tool_choice').get('disable_parallel_tool_use'), 'tool_choice.disable_parallel_tool_use') === true ? false : null,
     responseFormat: decodeFormat(root.get('output_config').get('format')),
@@ -42,6 +50,7 @@ function decode(root: JsonView): Call {
     choices: 1,
     user: readText(root.get('metadata').get('user_id'), 'metadata.user_id'),
     extras: decodeExtras(root),
+    unheld: [...unheld],
   }
 }
 
@@ -53,20 +62,21 @@ function decodeExtras(root: JsonView): ReadonlyMap<string, JsonText> {
   return extras
 }
 
-function decodeSystem(view: JsonView): readonly Item[] {
-  const parts = decodeBlocks(view, 'system')
+function decodeSystem(view: JsonView, unheld: Set<string>): readonly Item[] {
+  const parts = decodeBlocks(view, 'system', unheld)
   return parts.length === 0 ? [] : [{ type: 'message', role: 'system', name: '', parts }]
 }
 
-function decodeMessages(view: JsonView): readonly Item[] {
+function decodeMessages(view: JsonView, unheld: Set<string>): readonly Item[] {
   if (view.kind !== 'array') throw new InvalidRequest('"messages" must be a list of messages.', 'messages')
-  return view.elements().flatMap((message, index) => decodeMessage(message, `messages[${index}]`))
+  return view.elements().flatMap((message, index) => decodeMessage(message, `messages[${index}]`, unheld))
 }
 
-function decodeTool(view: JsonView, index: number): Tool {
+function decodeTool(view: JsonView, index: number, unheld: Set<string>): Tool {
   const path = `tools[${index}]`
   const kind = readText(view.get('type'), `${path}.type`)
   if (kind !== '' && kind !== 'custom') return { type: 'foreign', dialect: 'anthropic-messages', kind, raw: view.raw }
+  noteUnheld(view, TOOL, 'tools[]', unheld)
   return {
     type: 'function', name: needText(view.get('name'), `${path}.name`), description: readText(view.get('description'), `${path}.description`),
     schema: readRaw(view.get('input_schema')) ?? '', strict: readFlag(view.get('strict'), `${path}.strict`), cache: readRaw(view.get('cache_control')),

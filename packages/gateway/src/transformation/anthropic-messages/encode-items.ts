@@ -87,7 +87,9 @@ function encodePart(part: Part, notes: Notes): Writable[] {
   switch (part.type) {
     // Empty texts are refused there.
     case 'text': return part.text === '' ? [] : [encodeText(part)]
-    case 'refusal': return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+    case 'refusal':
+      notes.approximate('refusal', 'a text')
+      return part.text === '' ? [] : [{ type: 'text', text: part.text }]
     case 'audio': throw new InvalidRequest('The model that this request goes to takes no audio. Send a transcript, or name another model.', 'messages')
     case 'image':
       if (part.detail !== '' && part.detail !== 'auto') notes.drop('imageDetail')

@@ -26,6 +26,7 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
   const { system, messages } = encodeItems(call.items, notes)
   const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
   const thinking = encodeThinking(call, notes)
+  for (const field of call.unheld) notes.dropNamed(field)
   const own = call.dialect === 'anthropic-messages'
   if (call.responseFormat?.type === 'json') {
     notes.approximate('responseFormat', 'an instruction')

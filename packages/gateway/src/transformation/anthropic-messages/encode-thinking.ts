@@ -7,7 +7,8 @@ export const DEFAULT_MAX_TOKENS = 8_192
 /** The least that may be thought, tokens. */
 const LEAST_BUDGET = 1_024
 /** Tokens of thought by effort. The figures are ours: vendors name none. */
-const BUDGETS: Readonly<Record<string, number>> = Object.freeze({ minimal: 1_024, low: 2_048, medium: 8_192, high: 16_384, xhigh: 32_768, max: 32_768 })
+const BUDGETS: ReadonlyMap<string, number> = new Map([['minimal', 1_024], ['low', 2_048], ['medium', 8_192], ['high', 16_384], ['xhigh', 32_768], ['max', 32_768]])
+const MEDIUM_BUDGET = 8_192
 
 export interface EncodedThinking {
   readonly on: boolean
@@ -26,7 +27,7 @@ export function encodeThinking(call: Call, notes: Notes): EncodedThinking {
   if (dialect === 'anthropic-messages') return encodeOwn(call)
   if (!reasoning.enabled) return off
   const forced = call.toolChoice?.mode === 'required' || call.toolChoice?.mode === 'one'
-  const wanted = reasoning.budgetTokens >= 0 ? reasoning.budgetTokens : BUDGETS[reasoning.effort] ?? BUDGETS['medium'] ?? LEAST_BUDGET
+  const wanted = reasoning.budgetTokens >= 0 ? reasoning.budgetTokens : BUDGETS.get(reasoning.effort) ?? MEDIUM_BUDGET
   const budget = maxTokens < 0 ? wanted : Math.min(wanted, Math.floor(maxTokens / 2))
   if (forced || budget < LEAST_BUDGET || !mayThink(call.items)) {
     notes.drop('reasoning')

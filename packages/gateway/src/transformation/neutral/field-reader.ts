@@ -66,6 +66,11 @@ export function readExtras(view: JsonView, known: ReadonlySet<string>): Map<stri
   return extras
 }
 
+/** Notes the members that say something and are not among the known ones, as `prefix.name`. */
+export function noteUnheld(view: JsonView, known: ReadonlySet<string>, prefix: string, unheld: Set<string>): void {
+  for (const [name, member] of view.members()) if (!known.has(name) && member.given && member.raw !== '[]') unheld.add(`${prefix}.${name}`)
+}
+
 /** `data:image/png;base64,AAAA`; null = not such a URL. */
 export function splitDataUrl(url: string): { readonly mediaType: string, readonly data: string } | null {
   if (!url.startsWith('data:')) return null

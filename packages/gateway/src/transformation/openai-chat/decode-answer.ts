@@ -6,9 +6,9 @@ import { readUsage } from './read-usage.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-const FINISH_REASONS: Readonly<Record<string, FinishReason>> = Object.freeze({
-  stop: 'stop', length: 'length', tool_calls: 'tool-calls', function_call: 'tool-calls', content_filter: 'content-filter',
-})
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['stop', 'stop'], ['length', 'length'], ['tool_calls', 'tool-calls'], ['function_call', 'tool-calls'], ['content_filter', 'content-filter'],
+])
 
 /** Items of one choice that have begun. */
 class ChoiceState {
@@ -79,7 +79,7 @@ export class ChatAnswerParser implements AnswerParser {
     this.#endItem(index, state, emit)
     this.#endCall(index, state, emit)
     this.state = 'finished'
-    emit({ type: 'finish', choice: index, reason: FINISH_REASONS[finish] ?? 'other', raw: finish, sequence: '' })
+    emit({ type: 'finish', choice: index, reason: FINISH_REASONS.get(finish) ?? 'other', raw: finish, sequence: '' })
   }
 
   #stateOf(index: number): ChoiceState {

@@ -1,11 +1,16 @@
 import type { JsonView } from '@headrace/bytes'
 import type { Item, MessageItem, Opaque, Part, ReasoningItem, Source, ToolCallItem } from '@headrace/contract'
-import { InvalidRequest, needText, readList, readRaw, readText, splitDataUrl } from '../neutral/field-reader.ts'
+import { InvalidRequest, needText, noteUnheld, readList, readRaw, readText, splitDataUrl } from '../neutral/field-reader.ts'
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map()
 
+const MESSAGE: ReadonlySet<string> = new Set([
+  'role', 'content', 'name', 'tool_calls', 'tool_call_id', 'function_call', 'refusal', 'audio', 'reasoning_content', 'reasoning_details', 'reasoning',
+])
+
 /** One message of Chat Completions as the items it stands for: an assistant's may hold thoughts, text and several tool calls. */
-export function decodeMessage(view: JsonView, path: string): Item[] {
+export function decodeMessage(view: JsonView, path: string, unheld: Set<string>): Item[] {
+  noteUnheld(view, MESSAGE, 'messages[]', unheld)
   const role = needText(view.get('role'), `${path}.role`)
   switch (role) {
     case 'system':

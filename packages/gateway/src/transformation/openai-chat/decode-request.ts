@@ -3,7 +3,7 @@ import {
   failure, gatewayError, success,
   type Call, type Item, type ReasoningRequest, type ResponseFormat, type Result, type Tool, type ToolChoice,
 } from '@headrace/contract'
-import { InvalidRequest, needText, readCount, readExtras, readFlag, readList, readNumber, readText } from '../neutral/field-reader.ts'
+import { InvalidRequest, needText, noteUnheld, readCount, readExtras, readFlag, readList, readNumber, readText } from '../neutral/field-reader.ts'
 import { decodeMessage } from './decode-message.ts'
 
 /** What the neutral form models; all else is kept as it came. */
@@ -11,6 +11,8 @@ const MODELLED: ReadonlySet<string> = new Set([
   'model', 'messages', 'stream', 'stream_options', 'tools', 'tool_choice', 'parallel_tool_calls', 'functions', 'function_call', 'response_format',
   'reasoning_effort', 'temperature', 'top_p', 'top_k', 'frequency_penalty', 'presence_penalty', 'seed', 'stop', 'max_tokens', 'max_completion_tokens', 'n', 'user',
 ])
+
+const STREAM_OPTIONS: ReadonlySet<string> = new Set(['include_usage'])
 
 /** A Chat Completions request in the neutral form. The body has been scanned: it is UTF-8, an object, and not too deep. */
 export function decodeRequest(body: Buffer): Result<Call> {
@@ -27,12 +29,14 @@ export function decodeRequest(body: Buffer): Result<Call> {
 function decode(root: JsonView): Call {
   const maxCompletion = readCount(root.get('max_completion_tokens'), 'max_completion_tokens')
   const choices = readCount(root.get('n'), 'n')
+  const unheld = new Set<string>()
+  noteUnheld(root.get('stream_options'), STREAM_OPTIONS, 'stream_options', unheld)
   return {
     dialect: 'openai-chat',
     model: needText(root.get('model'), 'model'),
     stream: readFlag(root.get('stream'), 'stream') ?? false,
     includeUsage: readFlag(root.get('stream_options').get('include_usage'), 'stream_options.include_usage') ?? false,
-    items: decodeMessages(root.get('messages')),
+    items: decodeMessages(root.get('messages'), unheld),
     tools: [...readList(root.get('tools'), 'tools').map(decodeTool), ...readList(root.get('functions'), 'functions').map((view, index) => decodeFunction(view, `functions[${index}]`))],
     toolChoice: decodeToolChoice(root.get('tool_choice')) ?? decodeFunctionCall(root.get('function_call')),
     parallelTools: readFlag(root.get('parallel_tool_calls'), 'parallel_tool_calls'),
@@ -49,12 +53,13 @@ function decode(root: JsonView): Call {
     choices: choices < 0 ? 1 : choices,
     user: readText(root.get('user'), 'user'),
     extras: readExtras(root, MODELLED),
+    unheld: [...unheld],
   }
 }
 
-function decodeMessages(view: JsonView): readonly Item[] {
+function decodeMessages(view: JsonView, unheld: Set<string>): readonly Item[] {
   if (view.kind !== 'array') throw new InvalidRequest('"messages" must be a list of messages.', 'messages')
-  return view.elements().flatMap((message, index) => decodeMessage(message, `messages[${index}]`))
+  return view.elements().flatMap((message, index) => decodeMessage(message, `messages[${index}]`, unheld))
 }
 
 function decodeTool(view: JsonView, index: number): Tool {

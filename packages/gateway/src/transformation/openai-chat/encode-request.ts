@@ -26,6 +26,7 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
   const number = (lexeme: string | null): RawJson | undefined => lexeme === null ? undefined : new RawJson(lexeme)
   const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
   const own = call.dialect === 'openai-chat'
+  for (const field of call.unheld) notes.dropNamed(field)
   if (call.topK !== null && !own) notes.drop('topK')
   if (!own) for (const name of call.extras.keys()) notes.dropNamed(name)
   return {
