@@ -117,6 +117,15 @@ test('a key from the environment does not follow a changed base URL', () => {
   expect(warnings.join()).toMatch(/without a key/)
 })
 
+test.each([
+  ['x: {base_url: "https://a.test", credentials: [k], dialect: anthropic-messages}', 'x-api-key'],
+  ['x: {base_url: "https://a.test", credentials: [k]}', 'authorization'],
+  ['openai: {dialect: anthropic-messages}', 'x-api-key'],
+  ['x: {base_url: "https://a.test", credentials: [{value: k, header: api-key}], dialect: anthropic-messages}', 'api-key'],
+])('a key travels as its dialect has it, unless the file says otherwise: %s', (provider, header) => {
+  expect(loaded(`providers: {${provider}}`).config.providers[0]?.credentials[0]?.header).toBe(header)
+})
+
 test('credentials written into the file work, with a warning that does not repeat them', () => {
   const { config, warnings } = loaded('providers: {openai: {credentials: {value: sk-literal, header: api-key}}}')
   expect(config.providers[0]?.credentials).toEqual([{ id: 'openai#1', header: 'api-key', value: 'sk-literal' }])
