@@ -18,6 +18,7 @@ const SHAPE = Object.freeze({
   'client-timeout': [null, 'timeout_error'],
   'client-closed': [null, 'api_error'],
   'rate-limited': [null, 'rate_limit_error'],
+  'budget-exceeded': [null, 'rate_limit_error'],
   'overloaded': [529, 'overloaded_error'],
   'shutting-down': [529, 'overloaded_error'],
   'internal': [null, 'api_error'],
