@@ -3,7 +3,7 @@ import { gatewayError, type FinishReason, type GatewayError } from '@headrace/co
 import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
 import { classifyStreamError } from '../relay/classify-response.ts'
 import { asObject, asText, parseJson } from '../relay/json-value.ts'
-import { neutralUsage, NOTHING, readUsage, type AnthropicUsage } from './read-usage.ts'
+import { neutralUsage, NOTHING, readFirstUsage, readUsage, type AnthropicUsage } from './read-usage.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -28,13 +28,17 @@ export class MessageAnswerParser implements AnswerParser {
     if (value === null) return emit({ type: 'error', error: protocol('The provider sent an event that is not a JSON object.') })
     const item = typeof value['index'] === 'number' ? value['index'] : 0
     switch (value['type']) {
-      case 'message_start': return this.#start(asObject(value['message']) ?? {}, emit)
+      case 'message_start': {
+        const message = asObject(value['message']) ?? {}
+        return this.#start(message, readFirstUsage(message['usage']), emit)
+      }
       case 'content_block_start': return this.#beginBlock(item, asObject(value['content_block']) ?? {}, emit)
       case 'content_block_delta': return this.#delta(item, asObject(value['delta']) ?? {}, emit)
       case 'content_block_stop': return this.#endBlock(item, emit)
       case 'message_delta': {
         const delta = asObject(value['delta']) ?? {}
-        this.#tellUsage(value['usage'], emit)
+        this.#usage = readUsage(value['usage'], this.#usage)
+        emit({ type: 'usage', usage: neutralUsage(this.#usage) })
         return this.#finish(asText(delta['stop_reason']), asText(delta['stop_sequence']), emit)
       }
       case 'message_stop':
@@ -50,7 +54,7 @@ export class MessageAnswerParser implements AnswerParser {
     const message = asObject(value) ?? {}
     const content = JsonView.parse(text)?.get('content')
     if (content?.kind !== 'array') return emit({ type: 'error', error: protocol('The provider\'s answer has no content.') })
-    this.#start(message, emit)
+    this.#start(message, readUsage(message['usage']), emit)
     for (const [item, view] of content.elements().entries()) {
       const block = asObject(parseJson(view.raw)) ?? {}
       // Key order and number lexemes of a tool's input are kept.
@@ -63,14 +67,10 @@ export class MessageAnswerParser implements AnswerParser {
     this.#finish(asText(message['stop_reason']), asText(message['stop_sequence']), emit)
   }
 
-  #start(message: JsonObject, emit: Emit): void {
+  #start(message: JsonObject, usage: AnthropicUsage, emit: Emit): void {
     emit({ type: 'start', id: asText(message['id']), model: asText(message['model']), created: 0 })
-    this.#tellUsage(message['usage'], emit)
-  }
-
-  #tellUsage(value: unknown, emit: Emit): void {
-    this.#usage = readUsage(value, this.#usage)
-    if (this.#usage !== NOTHING) emit({ type: 'usage', usage: neutralUsage(this.#usage) })
+    this.#usage = usage
+    emit({ type: 'usage', usage: neutralUsage(usage) })
   }
 
   #finish(raw: string, sequence: string, emit: Emit): void {

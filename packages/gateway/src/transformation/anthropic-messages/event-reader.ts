@@ -2,7 +2,7 @@ import type { GatewayError, Usage } from '@headrace/contract'
 import { classifyStreamError } from '../relay/classify-response.ts'
 import { asObject, asText, parseJson } from '../relay/json-value.ts'
 import type { EventReader } from '../relay/sse-tap.ts'
-import { neutralUsage, NOTHING, readUsage, type AnthropicUsage } from './read-usage.ts'
+import { neutralUsage, NOTHING, readFirstUsage, readUsage, type AnthropicUsage } from './read-usage.ts'
 
 /** Token counts, a stop reason other than null, `message_stop` (and the ends of blocks), an error, an escaped ASCII letter, HTML, a CR. */
 const SPECIAL = /_(?:tokens"|reason"(?! ?: ?n)|stop")|rror"|(?<=\n)<|\\u00|\r/g
@@ -24,7 +24,7 @@ export class MessageEventReader implements EventReader {
     const value = asObject(parseJson(data))
     switch (value?.['type']) {
       case 'message_start':
-        this.#usage = readUsage(asObject(value['message'])?.['usage'])
+        this.#usage = readFirstUsage(asObject(value['message'])?.['usage'])
         return 'forward'
       case 'message_delta': {
         this.#usage = readUsage(value['usage'], this.#usage)

@@ -27,6 +27,9 @@ export interface AnthropicUsage { readonly input: number, readonly cacheRead: nu
 
 export const NOTHING: AnthropicUsage = Object.freeze({ input: -1, cacheRead: -1, cacheWrite: -1, output: -1, thinking: -1 })
 
+/** Of the first event of a stream: its count of output is that of the first token, and would pass for the whole of an answer that is cut. */
+export const readFirstUsage = (value: unknown): AnthropicUsage => ({ ...readUsage(value), output: -1 })
+
 /** In our arithmetic. */
 export function neutralUsage(usage: AnthropicUsage): Usage {
   if (usage === NOTHING) return UNKNOWN_USAGE

@@ -24,7 +24,7 @@ describe('the stream tap for Messages', () => {
     ['a whole stream', STREAM.join(''), { end: 'complete', usage: NEUTRAL, finish: 'max_tokens', done: true, error: null }],
     ['one without its end', STREAM.slice(0, -1).join(''), { end: 'complete', done: false, missing: true, error: null }],
     ['one whose end lacks its empty line', STREAM.join('').slice(0, -1), { end: 'complete', done: false, missing: true }],
-    ['one that is cut', STREAM.slice(0, 4).join(''), { end: 'cut', done: false, error: null }],
+    ['one that is cut, whose output nobody has counted', STREAM.slice(0, 4).join(''), { end: 'cut', done: false, error: null, usage: { inputTokens: 13, outputTokens: -1 } }],
     ['an error event', STREAM.slice(0, 4).join('') + event({ type: 'error', error: { type: 'overloaded_error', message: 'x' } }), { error: 'upstream-overloaded' }],
     ['CRLF', STREAM.join('').replaceAll('\n', '\r\n'), { end: 'complete', usage: NEUTRAL, finish: 'max_tokens', done: true }],
     ['a bare JSON tail', `${STREAM.slice(0, 4).join('')}{"type":"error"}\n\n`, { error: 'upstream-protocol' }],
