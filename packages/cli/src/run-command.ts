@@ -46,7 +46,8 @@ export function runCommand(args: readonly string[], directory = mkdtempSync(join
     for (const pid of processesOf(read)) pids.add(pid)
     return read
   }
-  const end = new Promise<number | string>(resolve => child.once('exit', (code, signal) => resolve(code ?? signal ?? '')))
+  // Not 'exit': what it printed last may still lie in the pipe then.
+  const end = new Promise<number | string>(resolve => child.once('close', (code: number | null, signal: string | null) => resolve(code ?? signal ?? '')))
   return {
     child, directory, instance,
     output: () => output,
