@@ -15,7 +15,8 @@ const text = fc.oneof(fc.string({ minLength: 1, maxLength: 8 }), fc.constantFrom
 const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,12}$/)
 const input = fc.constantFrom('{"b":1.0,"a":[]}', '{"2":1e400,"1":12345678901234567890}', '{ }')
 const cache = fc.constantFrom(undefined, { type: 'ephemeral' }, { type: 'ephemeral', ttl: '1h' })
-const raw = (value: unknown, inputs: readonly string[]): string => JSON.stringify(value).replace(/"#(\d+)"/g, (_match, index: string) => inputs[Number(index)] ?? '{}')
+/** Puts raw JSON where its placeholder stands; placeholders are longer than any generated text. */
+const raw = (value: unknown, inputs: readonly string[]): string => JSON.stringify(value).replace(/"#raw-input-(\d+)"/g, (_match, index: string) => inputs[Number(index)] ?? '{}')
 
 /** Conversations in Chat Completions that the neutral form can hold whole. */
 const chat = fc.record({
@@ -47,7 +48,7 @@ const messages = fc.record({
   ] },
   { role: 'assistant', content: [
     ...(turn.thought ? [{ type: 'thinking', thinking: 'Hm.', signature: 'c2ln' }, { type: 'redacted_thinking', data: 'ZW5j' }] : []), { type: 'text', text: turn.answer },
-    ...turn.calls.map((call, index) => ({ type: 'tool_use', id: call, name: 'f', input: `#${index}` })),
+    ...turn.calls.map((call, index) => ({ type: 'tool_use', id: call, name: 'f', input: `#raw-input-${index}` })),
   ] },
   ...(turn.calls.length === 0 ? [] : [{ role: 'user', content: turn.calls.map(call => ({ type: 'tool_result', tool_use_id: call, is_error: turn.error, content: [{ type: 'text', text: turn.said }] })) }]),
 ]) }, inputs))
