@@ -4,6 +4,7 @@ const deep = process.env.HEADRACE_TESTS === 'deep'
 
 export default defineConfig({
   test: {
+    setupFiles: ['test/harness/fast-check-seed.ts'],
     include: deep ? ['test/deep/**/*.deep.ts'] : ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts', 'tools/**/*.test.ts'],
     // Processes, not threads: tests send signals, start servers and read process-wide state. Two, because CI machines have two cores.
     pool: 'forks',
