@@ -61,7 +61,7 @@ export interface RelayDialect {
   /** Errors: `invalid-request` with the parameter at fault. */
   scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest>
   /** The body for one target as latin1 (one char = one byte). `modelJson` is a JSON string literal. */
-  spliceRequest(body: Buffer, scanned: ScannedRequest, modelJson: string, askUsage: boolean): string
+  spliceRequest(scanned: ScannedRequest, modelJson: string, askUsage: boolean): string
   /** The client's own headers that mean something to a provider of the same dialect (versions, beta features), as lines for it; '' = none. */
   forwardedHeaders(head: RequestHead): string
   /** Reads usage from a complete JSON answer or from its tail; a string is latin1. Never throws. */

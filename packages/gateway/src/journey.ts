@@ -69,7 +69,7 @@ function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan, 
   const { hooks, policy } = x.snapshot
   const attempts = new Attempts(layers, {
     exchange: x, plan, dialect, sink, admission,
-    body: target => dialect.spliceRequest(body, scanned, target.modelJson, policy.askUsage && target.usageOption),
+    body: target => dialect.spliceRequest(scanned, target.modelJson, policy.askUsage && target.usageOption),
     clientBody: body,
     headers: upstreamHeaders(x),
     dialectHeaders,

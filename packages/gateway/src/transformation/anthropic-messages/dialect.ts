@@ -35,6 +35,6 @@ export const anthropicMessages: RelayDialect = Object.freeze({
   id: 'anthropic-messages',
   requestIdHeader: 'request-id',
   scanRequest, readJsonUsage, isStream, encodeError, encodeStreamError, classifyResponse, encodeModels, encodeModel, forwardedHeaders,
-  spliceRequest: (body: Buffer, scanned: ScannedRequest, modelJson: string) => spliceRequest(body, scanned, modelJson, false),
+  spliceRequest: (scanned: ScannedRequest, modelJson: string) => spliceRequest(scanned, modelJson, false),
   createStreamTap: () => new SseTap(new MessageEventReader()),
 })

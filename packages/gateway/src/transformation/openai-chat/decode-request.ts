@@ -1,8 +1,6 @@
-import { JsonView } from '@headrace/bytes'
-import {
-  failure, gatewayError, success,
-  type Call, type Item, type ReasoningRequest, type ResponseFormat, type Result, type Tool, type ToolChoice,
-} from '@headrace/contract'
+import type { JsonView } from '@headrace/bytes'
+import type { Call, Item, ReasoningRequest, ResponseFormat, Result, Tool, ToolChoice } from '@headrace/contract'
+import { decodeBody } from '../neutral/decode-body.ts'
 import { InvalidRequest, needText, noteUnheld, readCount, readExtras, readFlag, readList, readNumber, readText } from '../neutral/field-reader.ts'
 import { decodeMessage } from './decode-message.ts'
 
@@ -15,16 +13,7 @@ const MODELLED: ReadonlySet<string> = new Set([
 const STREAM_OPTIONS: ReadonlySet<string> = new Set(['include_usage'])
 
 /** A Chat Completions request in the neutral form. The body has been scanned: it is UTF-8, an object, and not too deep. */
-export function decodeRequest(body: Buffer): Result<Call> {
-  const root = JsonView.parse(body.utf8Slice(0, body.length))
-  if (root === null) return failure(gatewayError('invalid-request', 'The body is not valid JSON.'))
-  try {
-    return success(decode(root))
-  } catch (error) {
-    if (error instanceof InvalidRequest) return failure(error.error)
-    throw error
-  }
-}
+export const decodeRequest = (body: Buffer): Result<Call> => decodeBody(body, decode)
 
 function decode(root: JsonView): Call {
   const maxCompletion = readCount(root.get('max_completion_tokens'), 'max_completion_tokens')

@@ -10,7 +10,7 @@ function splice(text: string, modelJson = '"target"', askUsage = false): string 
   const body = Buffer.from(text)
   const scanned = scanRequest(body, 'chat', LIMITS)
   if (!scanned.ok) throw new Error(scanned.error.message)
-  return Buffer.from(spliceRequest(body, scanned.value, modelJson, askUsage), 'latin1').toString('utf8')
+  return Buffer.from(spliceRequest(scanned.value, modelJson, askUsage), 'latin1').toString('utf8')
 }
 
 describe('scanning a request', () => {

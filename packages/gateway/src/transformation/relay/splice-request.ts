@@ -6,7 +6,7 @@ const NOT_ASCII = /[^\x00-\x7f]/
  * The body for one target, as latin1 (one char = one byte): the model literal replaced and, where the gateway asks for usage on a stream
  * whose client did not, `stream_options.include_usage` set. Every other byte stays as it came (invariant 4).
  */
-export function spliceRequest(_body: Buffer, scanned: ScannedRequest, modelJson: string, askUsage: boolean): string {
+export function spliceRequest(scanned: ScannedRequest, modelJson: string, askUsage: boolean): string {
   const model = NOT_ASCII.test(modelJson) ? Buffer.from(modelJson, 'utf8').latin1Slice() : modelJson
   const text = scanned.text
   const { start, end } = scanned.modelSpan
