@@ -51,7 +51,7 @@ describe('each deadline ends at its own time with its own code', () => {
     const answer = await rig.post(chatBody(model, { stream }))
     const took = performance.now() - start
     expect(took).toBeGreaterThanOrEqual(ms - 20)
-    expect(took).toBeLessThan(ms + 1_000)
+    expect(took).toBeLessThan(ms + 8_000)
     expect(answer.status).toBe(status)
     const last = answer.body.toString().trim().split('\n\n').at(-1)?.replace(/^data: /, '') ?? ''
     expect(JSON.parse(last)).toMatchObject({ error: { code } })

@@ -37,8 +37,8 @@ describe('SIGTERM', () => {
     expect(answer.body.toString()).toContain('begun')
     expect(answer.body.toString()).toMatch(/\ndata: \{"error":\{[^\n]*"code":"shutting_down"[^\n]*\n\n$/)
     expect(answer.body.toString()).not.toContain('[DONE]')
-    await until('the supervisor to end', () => !isAlive(supervisor), DRAIN_MS + 4_000)
-    expect(performance.now() - start).toBeLessThan(DRAIN_MS + 3_000)
+    await until('the supervisor to end', () => !isAlive(supervisor), DRAIN_MS + 12_000)
+    expect(performance.now() - start).toBeLessThan(DRAIN_MS + 10_000)
     expect(seen?.abortedAt).toBeGreaterThan(0)
   })
 

@@ -37,30 +37,30 @@ const JSON_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-
 
 describe('before the first byte to the client', () => {
   /** `first` and `second`: how many requests each target may have seen. */
-  const cases: readonly { readonly id: string, readonly does: string, readonly first: readonly Script[], readonly attempts: readonly [least: number, most: number], readonly secondServes: boolean, readonly withinMs: number }[] = [
-    { id: 'S01', does: '429 with Retry-After: 2 once: the next target serves', first: [refusal(429, { 'retry-after': '2' }), good], attempts: [1, 1], secondServes: true, withinMs: 1_500 },
-    { id: 'S02', does: '429 always, no header', first: [refusal(429)], attempts: [1, 4], secondServes: true, withinMs: 3_000 },
-    { id: 'S03', does: '500 once', first: [refusal(500), good], attempts: [2, 2], secondServes: false, withinMs: 2_000 },
-    { id: 'S04', does: '503 always', first: [refusal(503)], attempts: [1, 3], secondServes: true, withinMs: 3_000 },
-    { id: 'S05', does: 'reset before the head, once', first: [answerThenClose('', 'reset'), good], attempts: [2, 2], secondServes: false, withinMs: 2_000 },
-    { id: 'S06', does: 'accepts and never answers', first: [hang()], attempts: [1, 1], secondServes: true, withinMs: 2_000 },
-    { id: 'S07', does: 'head at once, then silence', first: [hang(STREAM_HEAD)], attempts: [1, 1], secondServes: true, withinMs: 2_000 },
-    { id: 'json-reset', does: 'a JSON answer reset in the middle, once', first: [answerThenClose(`${JSON_HEAD}{"id":"broken","cho`, 'reset'), good], attempts: [2, 2], secondServes: false, withinMs: 2_000 },
-    { id: 'json-cut', does: 'a JSON answer that ends in the middle', first: [answerThenClose(`${JSON_HEAD}{"id":"broken","cho`, 'fin')], attempts: [1, 2], secondServes: true, withinMs: 2_000 },
-    { id: 'json-stall', does: 'a JSON answer that stalls in the middle', first: [hang(`${JSON_HEAD}{"id":"broken","cho`)], attempts: [1, 1], secondServes: true, withinMs: 2_500 },
-    { id: 'not-http', does: 'something that is not HTTP', first: [answerThenClose('SSH-2.0-OpenSSH_9.9\r\n', 'fin')], attempts: [1, 2], secondServes: true, withinMs: 2_000 },
-    { id: 'html', does: 'an HTML page with status 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 21\r\n\r\n<html>captive</html>\n')], attempts: [1, 2], secondServes: true, withinMs: 2_000 },
-    { id: 'lying-200', does: 'an error body with status 200', first: [answerJson({ error: { message: 'overloaded', type: 'overloaded_error' } })], attempts: [1, 2], secondServes: true, withinMs: 2_000 },
-    { id: 'empty-200', does: 'an empty 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n')], attempts: [1, 2], secondServes: true, withinMs: 2_000 },
-    { id: 'auth', does: '401', first: [refusal(401)], attempts: [1, 1], secondServes: true, withinMs: 2_000 },
-    { id: 'quota', does: '429 because the quota is spent', first: [refusal(429, {}, { code: 'insufficient_quota', type: 'insufficient_quota' })], attempts: [1, 1], secondServes: true, withinMs: 2_000 },
+  const cases: readonly { readonly id: string, readonly does: string, readonly first: readonly Script[], readonly attempts: readonly [least: number, most: number], readonly secondServes: boolean }[] = [
+    { id: 'S01', does: '429 with Retry-After: 30 once: the next target serves', first: [refusal(429, { 'retry-after': '30' }), good], attempts: [1, 1], secondServes: true },
+    { id: 'S02', does: '429 always, no header', first: [refusal(429)], attempts: [1, 4], secondServes: true },
+    { id: 'S03', does: '500 once', first: [refusal(500), good], attempts: [2, 2], secondServes: false },
+    { id: 'S04', does: '503 always', first: [refusal(503)], attempts: [1, 3], secondServes: true },
+    { id: 'S05', does: 'reset before the head, once', first: [answerThenClose('', 'reset'), good], attempts: [2, 2], secondServes: false },
+    { id: 'S06', does: 'accepts and never answers', first: [hang()], attempts: [1, 1], secondServes: true },
+    { id: 'S07', does: 'head at once, then silence', first: [hang(STREAM_HEAD)], attempts: [1, 1], secondServes: true },
+    { id: 'json-reset', does: 'a JSON answer reset in the middle, once', first: [answerThenClose(`${JSON_HEAD}{"id":"broken","cho`, 'reset'), good], attempts: [2, 2], secondServes: false },
+    { id: 'json-cut', does: 'a JSON answer that ends in the middle', first: [answerThenClose(`${JSON_HEAD}{"id":"broken","cho`, 'fin')], attempts: [1, 2], secondServes: true },
+    { id: 'json-stall', does: 'a JSON answer that stalls in the middle', first: [hang(`${JSON_HEAD}{"id":"broken","cho`)], attempts: [1, 1], secondServes: true },
+    { id: 'not-http', does: 'something that is not HTTP', first: [answerThenClose('SSH-2.0-OpenSSH_9.9\r\n', 'fin')], attempts: [1, 2], secondServes: true },
+    { id: 'html', does: 'an HTML page with status 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 21\r\n\r\n<html>captive</html>\n')], attempts: [1, 2], secondServes: true },
+    { id: 'lying-200', does: 'an error body with status 200', first: [answerJson({ error: { message: 'overloaded', type: 'overloaded_error' } })], attempts: [1, 2], secondServes: true },
+    { id: 'empty-200', does: 'an empty 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n')], attempts: [1, 2], secondServes: true },
+    { id: 'auth', does: '401', first: [refusal(401)], attempts: [1, 1], secondServes: true },
+    { id: 'quota', does: '429 because the quota is spent', first: [refusal(429, {}, { code: 'insufficient_quota', type: 'insufficient_quota' })], attempts: [1, 1], secondServes: true },
   ]
-  it.each(cases)('$id: $does', async ({ id, first, attempts, secondServes, withinMs }) => {
+  it.each(cases)('$id: $does', async ({ id, first, attempts, secondServes }) => {
     rig.upstream.on(`first-${id}`, ...first)
     rig.upstream.on(`second-${id}`, answerJson(completion('from the second')))
     const start = performance.now()
     const answer = await rig.post(chatBody(`pair-${id}`))
-    expect(performance.now() - start).toBeLessThan(withinMs)
+    expect(performance.now() - start).toBeLessThan(15_000)
     expect(answer.status).toBe(200)
     expect(answer.body.toString()).toContain(secondServes ? 'from the second' : 'whole answer')
     expect(answer.body.toString()).not.toContain('broken')

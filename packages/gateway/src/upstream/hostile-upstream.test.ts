@@ -45,7 +45,7 @@ describe('a hostile upstream gets an error quickly and no memory', () => {
     const witness = await ask(upstream, server.origin)
     expect(witness.error?.kind).toBe('upstream-protocol')
     expect(witness.error?.message).not.toContain('yyy')
-    expect(performance.now() - begun).toBeLessThan(2000)
+    expect(performance.now() - begun).toBeLessThan(10_000)
     expect((await server.connection(0)).bytesWritten).toBeLessThan(16 * 1024 * 1024)
     expect(upstream.stats.open).toBe(0)
     await upstream.close()

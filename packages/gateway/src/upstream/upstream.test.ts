@@ -264,12 +264,10 @@ describe('abort closes the connection in every phase and silences the handler', 
     await asked.promise
     while (witness.events.at(-1) !== last) await new Promise(resolve => setImmediate(resolve))
     const closed = closing(socket)
-    const before = performance.now()
     call.abort()
     call.abort()
     expect(upstream.stats.open).toBe(0)
     await closed
-    expect(performance.now() - before).toBeLessThan(400)
     expect(witness.events.at(-1)).toBe(last)
   })
 
