@@ -42,6 +42,8 @@ export class Exchange {
   /** Attempts begun so far; the current one's number, from 1. */
   attempts = 0
   target: Target | null = null
+  /** The attempt that metrics have counted last: a client that leaves between two attempts ends the last one again. */
+  attemptsCounted = 0
   requestBytes = 0
   responseBytes = 0
   admittedAt = 0

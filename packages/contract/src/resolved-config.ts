@@ -49,6 +49,8 @@ export interface ServerLimits {
   readonly bodyBytes: number
   readonly jsonDepth: number
   readonly connections: number
+  /** Of them from one address (IPv6: one /64 network); as many as `connections` = no bound of its own. */
+  readonly connectionsPerAddress: number
   readonly requestsPerConnection: number
   /** Milliseconds: for the head to arrive, for the whole request to arrive, idle between requests. */
   readonly headMs: number

@@ -12,7 +12,7 @@ export type AnswerEnd = GatewayError | null
 export interface AttemptAnswer {
   /** `last`: the end follows at once. False = pause. */
   take(chunk: Buffer, last: boolean): boolean
-  /** An error that the provider reported inside a stream, or null. */
+  /** An error that the provider reported inside a stream, or a refusal that is too long to be read to its end; or null. */
   readonly streamError: GatewayError | null
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
   end(): AnswerEnd
@@ -38,6 +38,8 @@ export class Answer implements AttemptAnswer {
   readonly #refused: boolean
   /** Latin1: the held answer, the refusal's body, or the tail of a long answer. */
   #held = ''
+  /** What a refusal is that goes on and on: it is not read to its end. */
+  #endless: GatewayError | null = null
   #through = false
 
   constructor(x: Exchange, dialect: RelayDialect, sink: ClientSink, status: number, head: ResponseHead, withholdUsage: boolean) {
@@ -61,8 +63,8 @@ export class Answer implements AttemptAnswer {
       this.#held = (this.#held + text).slice(-USAGE_TAIL)
       return this.#forward(text, last)
     }
-    if (this.#refused && this.#held.length >= REFUSAL_LIMIT) return true
     this.#held += chunk.latin1Slice()
+    if (this.#refused && this.#held.length >= REFUSAL_LIMIT) this.#endless = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
     if (this.#refused || this.#held.length <= this.#x.snapshot.policy.holdLimit) return true
     const held = this.#held
     this.#through = true
@@ -70,9 +72,8 @@ export class Answer implements AttemptAnswer {
     return this.#forward(held, last)
   }
 
-  /** An error that the provider reported inside a stream, or null. */
   get streamError(): GatewayError | null {
-    return this.#tap === null ? null : this.#tap.error
+    return this.#tap === null ? this.#endless : this.#tap.error
   }
 
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
@@ -95,7 +96,7 @@ export class Answer implements AttemptAnswer {
 
   /** Hands a provider's own refusal of the request on, untouched. False = it is not fit to be handed on. */
   handOnRefusal(): boolean {
-    if (!this.#refused || this.#held.length >= REFUSAL_LIMIT || !this.#contentType.includes('json')) return false
+    if (!this.#refused || this.#held === '' || this.#held.length >= REFUSAL_LIMIT || !this.#contentType.includes('json')) return false
     this.#respond(this.#x.upstreamStatus)
     return true
   }

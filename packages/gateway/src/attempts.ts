@@ -59,6 +59,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
   #translated: Translated | null = null
   #call: UpstreamCall | null = null
   #timer: NodeJS.Timeout | null = null
+  /** Bytes of the answer at which the limits want to know of it; Infinity where no limit counts its tokens. */
+  #progressAt = Infinity
 
   constructor(layers: AttemptLayers, prepared: PreparedCall) {
     this.#layers = layers
@@ -90,7 +92,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.usage = UNKNOWN_USAGE
     x.error = null
     this.#answer = null
-    this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
+    this.#progressAt = this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
     this.#layers.journal.intent(x, this)
   }
 
@@ -148,6 +150,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     if (answer === null) return true
     if (this.#x.firstByteAt === 0) this.#x.firstByteAt = performance.now()
     const more = answer.take(chunk, last)
+    if (this.#x.responseBytes >= this.#progressAt) this.#progressAt = this.#layers.limiter.progress(this.#prepared.admission, this.#x)
     if (answer.streamError === null) return more
     this.#call?.abort()
     this.#fail(answer.streamError)

@@ -4,6 +4,7 @@ import {
   type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
 } from '@headrace/contract'
 import { CertificateWatch } from './edge/certificate-watch.ts'
+import { refuseCoding } from './edge/content-coding.ts'
 import { createEdge } from './edge/edge.ts'
 import { createJourney } from './journey.ts'
 import { createLocalAnswers } from './local-answers.ts'
@@ -105,7 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     serve, local, controlSocket: options.controlSocket, encodeError: (error, requestId, head) => dialectOf(head).encodeError(error, requestId),
     admit: head => {
       const principal = authenticate(head)
-      return principal.ok ? null : principal.error
+      return principal.ok ? refuseCoding(head) : principal.error
     },
   })
   const { host, port } = await edge.listen(server.host, server.port)

@@ -43,6 +43,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   take(chunk: Buffer, last: boolean): boolean {
     if (this.#refused || !this.#isStream) {
       if (this.#held.length < REFUSAL_LIMIT) this.#held += chunk.latin1Slice()
+      if (this.#refused && this.#held.length >= REFUSAL_LIMIT) this.#error = this.#translated.provider.relay.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
       if (this.#refused) return true
     }
     this.#decoder.push(chunk, this.#onEvent)

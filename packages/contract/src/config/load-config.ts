@@ -85,6 +85,7 @@ function resolveServer(server: ConfigFile['server'], path: string | null): Serve
     drainMs: server.drain,
     limits: {
       headBytes: limits.head, bodyBytes: limits.body, jsonDepth: limits.json_depth, connections: limits.connections,
+      connectionsPerAddress: limits.connections_per_address ?? limits.connections,
       requestsPerConnection: limits.requests_per_connection, headMs: limits.head_timeout, requestMs: limits.request_timeout,
       keepAliveMs: limits.keep_alive, stallMs: limits.stall,
     },

@@ -28,6 +28,9 @@ export interface Connection {
   destroy(): void
 }
 
+/** Bytes per ms (2 KiB/s) that a client takes at least, once it lags. */
+const SLOWEST_READER = 2
+
 /** What all connections of one edge share. Mutable: limits, CORS, the coarse clock and the draining flag change while connections live. */
 export class Door {
   readonly rules: DoorRules
@@ -56,6 +59,11 @@ export class Door {
   /** When a limit of `ms` that starts now is over: never early, at most a tick late. */
   deadline(ms: number): number {
     return this.now + this.tick + ms
+  }
+
+  /** When a client that has begun to lag has to have taken the `bytes` that wait for it: who takes a byte now and then is not waited for. */
+  drainBy(bytes: number): number {
+    return this.deadline(this.limits.stallMs + bytes / SLOWEST_READER)
   }
 
   refresh(): void {

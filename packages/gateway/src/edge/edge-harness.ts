@@ -5,7 +5,7 @@ import { createEdge, type Edge, type EdgeOptions } from './edge.ts'
 /** For tests of this folder: an edge on a real socket and raw clients for it. */
 
 export const LIMITS: ServerLimits = {
-  headBytes: 16_384, bodyBytes: 100_000, jsonDepth: 64, connections: 1_000, requestsPerConnection: 1_000,
+  headBytes: 16_384, bodyBytes: 100_000, jsonDepth: 64, connections: 1_000, connectionsPerAddress: 1_000, requestsPerConnection: 1_000,
   headMs: 15_000, requestMs: 60_000, keepAliveMs: 60_000, stallMs: 30_000,
 }
 

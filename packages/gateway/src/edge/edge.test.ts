@@ -142,6 +142,7 @@ describe.each(LANES)('%s lane', listener => {
     ['a head that does not end', limited({ headMs: 80 }), `POST ${PATH} HTTP/1.1\r\nHost: a\r\n`, 408, 'client-timeout'],
     ['a body that does not end', limited({ requestMs: 80 }), `POST ${PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab`, 408, 'client-timeout'],
     ['no room for another connection', limited({ connections: 0 }), '', 503, 'overloaded'],
+    ['no room for another connection from its address', limited({ connectionsPerAddress: 0 }), '', 503, 'overloaded'],
   ])('%s gets its own error and the end of the connection', async (_name, limits, text, status, kind) => {
     const { port, seen } = await start({ listener, limits })
     const answer = await RawClient.to(port).send(text).rest()

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { ClientSink, DialectId, GatewayError, Operation, RequestHead, Serve, ServerLimits } from '@headrace/contract'
+import { AddressCap } from './address-cap.ts'
 import { compileCors } from './cors.ts'
-import { Door, refusal, renderRefusal } from './door.ts'
+import { Door, refusal, renderRefusal, type Refusal } from './door.ts'
 import { FastConnection } from './fast-connection.ts'
 import { LINGER_MS } from './linger.ts'
 import { SlowLane } from './slow-lane.ts'
@@ -61,6 +62,7 @@ class FrontDoor implements Edge {
   readonly #fast: boolean
   readonly #server: Server
   readonly #tls: TlsServer | null
+  readonly #addresses = new AddressCap()
   #sweeper: NodeJS.Timeout | null = null
   /** Accepted since the start: draining watches it stand still. */
   #accepted = 0
@@ -121,7 +123,11 @@ class FrontDoor implements Edge {
   }
 
   #watchHandshakes(server: TlsServer): void {
-    server.on('connection', () => { this.#handshakes++ })
+    server.on('connection', (socket: Socket) => {
+      this.#handshakes++
+      // Before it is secure there is nobody to be told anything.
+      if (this.#refusalOf(socket, 1) !== null) socket.destroy()
+    })
     server.on('secureConnection', () => { this.#handshakes-- })
     server.on('tlsClientError', (_error, socket) => {
       this.#handshakes--
@@ -132,7 +138,9 @@ class FrontDoor implements Edge {
   #accept(socket: Socket): void {
     this.#accepted++
     socket.once('close', this.#onSocketClose)
-    if (this.#door.connections.size + this.#handshakes >= this.#door.limits.connections) return this.#refuseConnection(socket)
+    // Under TLS it was judged before the handshake.
+    const refused = this.#tls === null ? this.#refusalOf(socket, 0) : null
+    if (refused !== null) return this.#refuseConnection(socket, refused)
     if (this.#fast) new FastConnection(this.#door, socket)
     else this.#lane.adopt(socket, Buffer.alloc(0), 0, 0)
   }
@@ -146,8 +154,17 @@ class FrontDoor implements Edge {
     if (this.#door.connections.size === 0) this.#onEmpty?.()
   }
 
-  #refuseConnection(socket: Socket): void {
-    const refused = refusal('overloaded', `This gateway holds as many connections as it may (${this.#door.limits.connections}). Try again shortly.`, 503, 1_000)
+  /** Counts the connection where it may stay. `itself`: as what it is counted already. */
+  #refusalOf(socket: Socket, itself: number): Refusal | null {
+    const { connections, connectionsPerAddress } = this.#door.limits
+    if (this.#door.connections.size + this.#handshakes - itself >= connections) {
+      return refusal('overloaded', `This gateway holds as many connections as it may (${connections}). Try again shortly.`, 503, 1_000)
+    }
+    if (connectionsPerAddress >= connections || this.#addresses.enter(socket, connectionsPerAddress)) return null
+    return refusal('overloaded', `Your address holds as many connections as it may (${connectionsPerAddress}). Use those that are open, or try again shortly.`, 503, 1_000)
+  }
+
+  #refuseConnection(socket: Socket, refused: Refusal): void {
     socket.on('error', () => {})
     socket.setTimeout(LINGER_MS, () => socket.destroy())
     socket.end(renderRefusal(this.#door, refused, null), 'latin1')

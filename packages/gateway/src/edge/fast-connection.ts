@@ -48,6 +48,8 @@ export class FastConnection implements Connection {
   /** When the first byte of the request that is being read came; 0 = none. */
   #since = 0
   #deadline: number
+  /** When the client has to have taken what waits for it. */
+  #drainBy = Infinity
   #discarded = 0
   #consuming = false
   #address: string | null = null
@@ -78,8 +80,7 @@ export class FastConnection implements Connection {
   /** Sends latin1 text. False = the socket is full; the exchange hears of it with `drained`. */
   send(text: string): boolean {
     if (this.#socket.write(text, 'latin1')) return true
-    // Node's own timer: it starts anew whenever the peer takes something, and costs nothing while clients keep up.
-    this.#socket.setTimeout(this.door.limits.stallMs)
+    this.#watchReader()
     return false
   }
 
@@ -105,6 +106,7 @@ export class FastConnection implements Connection {
   }
 
   sweep(): void {
+    if (this.door.now >= this.#drainBy) return this.destroy()
     if (this.door.now < this.#deadline) return
     switch (this.#phase) {
       case IDLE:
@@ -150,8 +152,15 @@ export class FastConnection implements Connection {
   readonly #onDrain = (): void => {
     if (this.#phase === CLOSING) return
     this.#socket.setTimeout(0)
+    this.#drainBy = Infinity
     if (this.#phase === FLUSHING) this.#next()
     else this.#exchange?.drained()
+  }
+
+  /** Node's own timer starts anew whenever the peer takes something, and costs nothing while clients keep up; the other bounds those who take a byte now and then. */
+  #watchReader(): void {
+    this.#socket.setTimeout(this.door.limits.stallMs)
+    if (this.#drainBy === Infinity) this.#drainBy = this.door.drainBy(this.#socket.writableLength)
   }
 
   /** The peer took nothing for `stallMs` while bytes waited. */
@@ -310,7 +319,7 @@ export class FastConnection implements Connection {
     this.#socket.end(text, 'latin1')
     if (this.#socket.writableLength > 0) {
       this.#deadline = Infinity
-      this.#socket.setTimeout(this.door.limits.stallMs)
+      this.#watchReader()
     }
     if (this.#socket.isPaused()) this.#socket.resume()
   }

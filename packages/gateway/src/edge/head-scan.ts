@@ -36,8 +36,8 @@ const CONTENT_LENGTH = bytesOf('content-length')
 const CONNECTION = bytesOf('connection')
 const KEEP_ALIVE = bytesOf('keep-alive')
 const CLOSE = bytesOf('close')
-/** Headers whose mere presence makes a request odd: framing and connection switches of every kind. */
-const ODD_HEADERS: readonly Uint8Array[] = ['transfer-encoding', 'expect', 'upgrade', 'proxy-connection', 'trailer'].map(bytesOf)
+/** Headers whose mere presence makes a request odd: framing and connection switches of every kind, and a coded body. */
+const ODD_HEADERS: readonly Uint8Array[] = ['transfer-encoding', 'expect', 'upgrade', 'proxy-connection', 'trailer', 'content-encoding'].map(bytesOf)
 /** Bit n = some odd header has a name of n bytes. */
 const ODD_LENGTHS = ODD_HEADERS.reduce((bits, name) => bits | (1 << name.length), 0)
 

@@ -50,6 +50,8 @@ export class SlowConnection implements Connection, BodyReceiver {
   #discarded = 0
   #closeAfter = false
   #watching = false
+  /** As on the fast path. */
+  #drainBy = Infinity
 
   /** `since`: when the first bytes of the request under way came; 0 = none did. */
   constructor(door: Door, socket: Socket, served: number, since: number) {
@@ -157,15 +159,18 @@ export class SlowConnection implements Connection, BodyReceiver {
   watchStall(): void {
     this.#watching = true
     this.#socket.setTimeout(this.door.limits.stallMs)
+    if (this.#drainBy === Infinity) this.#drainBy = this.door.drainBy(this.#socket.writableLength)
   }
 
   unwatchStall(): void {
     if (this.#phase === CLOSING || !this.#watching) return
     this.#watching = false
+    this.#drainBy = Infinity
     this.#socket.setTimeout(0)
   }
 
   sweep(): void {
+    if (this.door.now >= this.#drainBy) return this.destroy()
     if (this.door.now < this.#deadline) return
     const limits = this.door.limits
     if (this.#phase === IDLE) this.#close('')

@@ -37,6 +37,22 @@ it('counts requests, attempts and tokens, and times a stream', () => {
   expect(sum('headrace_overhead_seconds')).toBeCloseTo(0.0005)
 })
 
+it('counts an attempt and its cost once where the client leaves while the next one is waited for', () => {
+  const metrics = createMetrics()
+  metrics.begin()
+  const x = settled('m', { error: 'upstream-overloaded', costNano: 70 })
+  metrics.observe(x, false)
+  metrics.observe(Object.assign(x, { error: 'client-closed', status: 499 }), true)
+  const { counters, gauges } = metrics.exportState()
+  expect(counters).toMatchObject({
+    'headrace_requests_total{model="m",provider="p",status="499"}': 1,
+    'headrace_attempts_total{model="m",provider="p",result="upstream-overloaded"}': 1,
+    'headrace_cost_nanodollars_total{model="m",provider="p"}': 70,
+  })
+  expect(Object.keys(counters).filter(name => name.includes('client-closed'))).toEqual([])
+  expect(gauges['headrace_in_flight']).toBe(0)
+})
+
 it('gives 1,000 models series of their own and the rest one together', () => {
   const metrics = createMetrics()
   for (let index = 0; index < 1500; index++) metrics.observe(settled(`m${index}`), true)

@@ -48,8 +48,11 @@ class MetricsRegistry implements Metrics {
   observe(x: Exchange, final: boolean): void {
     // Only a planned name is a label: what clients invent is not.
     const series = this.#series(x.plan === null ? '' : x.plan.model, x.target === null ? '' : x.target.provider)
-    if (x.attempts > 0) increment(series.attempts, x.error ?? 'ok')
-    if (x.costNano > 0) series.cost += x.costNano
+    if (x.attempts > x.attemptsCounted) {
+      x.attemptsCounted = x.attempts
+      increment(series.attempts, x.error ?? 'ok')
+      if (x.costNano > 0) series.cost += x.costNano
+    }
     if (!final) return
     if (this.#inFlight > 0) this.#inFlight--
     increment(series.statuses, x.status)

@@ -16,7 +16,7 @@ const key = (name: string, changes: Partial<KeyRecord> = {}): KeyRecord => ({
 })
 const configure = (parts: Partial<ResolvedConfig> = {}): ResolvedConfig => ({
   version: 7,
-  server: { host: '127.0.0.1', port: 0, tls: null, corsOrigins: [], drainMs: 1, limits: { headBytes: 1, bodyBytes: 1, jsonDepth: 1, connections: 1, requestsPerConnection: 1, headMs: 1, requestMs: 1, keepAliveMs: 1, stallMs: 1 } },
+  server: { host: '127.0.0.1', port: 0, tls: null, corsOrigins: [], drainMs: 1, limits: { headBytes: 1, bodyBytes: 1, jsonDepth: 1, connectionsPerAddress: 1, connections: 1, requestsPerConnection: 1, headMs: 1, requestMs: 1, keepAliveMs: 1, stallMs: 1 } },
   providers: [provider('one', ['s1', 's2'], ['solo', 'shared']), provider('two', ['s3'], ['shared'])],
   models: [
     { name: 'fast', targets: [{ provider: 'one', model: 'small' }, { provider: 'two', model: 'tiny' }] },

@@ -1,7 +1,7 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
-import type { GatewayError, Origin } from '@headrace/contract'
-import { connectFault, errorCode, protocolFault, resetFault, truncatedFault } from './faults.ts'
+import type { GatewayError, Origin, ResponseHead } from '@headrace/contract'
+import { codedFault, connectFault, errorCode, protocolFault, resetFault, truncatedFault } from './faults.ts'
 import { writeRequest } from './request-text.ts'
 import { BAD, BODY, END, HEAD, ResponseParser } from './response-parser.ts'
 import type { Carrier, RunningCall } from './running-call.ts'
@@ -155,12 +155,26 @@ export class Connection implements Carrier {
     }
     if ((flags & HEAD) !== 0 && parser.head !== null) {
       call.status = parser.status
+      if (parser.coded) return this.#takeCoded(call, parser.head)
       call.handler.onHead(parser.status, parser.head)
       if (call !== this.#call) return false
     }
     if ((flags & BODY) !== 0 && !this.#deliver(call, buffer.subarray(parser.bodyStart, parser.bodyEnd), flags)) return false
     if ((flags & END) !== 0) this.#finish(call)
     return true
+  }
+
+  /** A compressed answer that nobody asked for is not unpacked. A refusal is known by its status all the same. */
+  #takeCoded(call: RunningCall, head: ResponseHead): false {
+    if (call.status >= 200 && call.status < 300) {
+      this.fail(codedFault(call.origin))
+      return false
+    }
+    this.destroy()
+    call.settle()
+    call.handler.onHead(call.status, head)
+    call.handler.onEnd()
+    return false
   }
 
   /** Hands body bytes on and pauses if asked to. Returns false if the call ended meanwhile. */

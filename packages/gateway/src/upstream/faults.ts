@@ -25,6 +25,9 @@ export const truncatedFault = (origin: Origin, status: number, code: string): Ga
 export const protocolFault = (origin: Origin, problem: string): GatewayError =>
   gatewayError('upstream-protocol', `${origin.authority} sent an invalid HTTP answer: ${problem}.`)
 
+export const codedFault = (origin: Origin): GatewayError =>
+  protocolFault(origin, 'a compressed body, though none was asked for')
+
 export const crowdedFault = (origin: Origin, connections: number): GatewayError =>
   gatewayError('upstream-overloaded', `All ${connections} connections to ${origin.authority} are busy and the queue is full.`)
 

@@ -9,6 +9,7 @@ const LF = 10
 const COLON = 0x3a
 const CAPITAL_H = 0x48
 
+const CONTENT_ENCODING = Buffer.from('content-encoding')
 const CONTENT_LENGTH = Buffer.from('content-length')
 const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
 const CONNECTION = Buffer.from('connection')
@@ -28,6 +29,8 @@ export class HeadReader {
   /** -1 = absent. */
   contentLength = -1
   chunked = false
+  /** The body is compressed, or coded in some other way. */
+  coded = false
   /** The peer keeps the connection open after this answer. */
   persistent = true
   keepAliveMs = -1
@@ -54,6 +57,7 @@ export class HeadReader {
     this.minor = 1
     this.contentLength = -1
     this.chunked = false
+    this.coded = false
     this.persistent = true
     this.keepAliveMs = -1
     this.#lines = 0
@@ -160,6 +164,10 @@ export class HeadReader {
     if (colon < 0) return this.#refuse('a malformed header line')
     switch (colon - start) {
       case 14: return !isName(bytes, start, CONTENT_LENGTH) || this.#contentLengthLine(value(bytes, colon, end))
+      case 16: {
+        if (isName(bytes, start, CONTENT_ENCODING) && isCoding(value(bytes, colon, end))) this.coded = true
+        return true
+      }
       case 17: return !isName(bytes, start, TRANSFER_ENCODING) || this.#transferEncodingLine(value(bytes, colon, end))
       case 10: {
         if (isName(bytes, start, CONNECTION)) this.#connectionLine(value(bytes, colon, end))
@@ -212,6 +220,9 @@ export class HeadReader {
     return -1
   }
 }
+
+/** `identity` is no coding, whatever RFC 9110 8.4.1 says of naming it. */
+export const isCoding = (contentEncoding: string): boolean => contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity'
 
 const value = (bytes: Buffer, colon: number, end: number): string => bytes.toString('latin1', colon + 1, end).trim()
 

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici'
 import type { GatewayError, Origin, ResponseHead, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
 import { CallTimer, type Deadlines, type Timed } from './deadlines.ts'
-import { connectFault, errorCode, protocolFault, resetFault, timeoutFault, truncatedFault } from './faults.ts'
+import { codedFault, connectFault, errorCode, protocolFault, resetFault, timeoutFault, truncatedFault } from './faults.ts'
+import { isCoding } from './head-reader.ts'
 
 /** One call through undici: translates its handler protocol to ours, with our deadlines and our errors. */
 export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHandler {
@@ -73,7 +74,9 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
     if (this.done || status < 200) return
     this.#status = status
-    this.#handler.onHead(status, fieldHead(headers))
+    const head = fieldHead(headers)
+    if (isCoding(head.header('content-encoding') ?? '')) return this.#takeCoded(status, head)
+    this.#handler.onHead(status, head)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -99,6 +102,14 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
     else if (isGrammar) this.fail(protocolFault(this.#origin, code))
     else if (this.#status === 0) this.fail(resetFault(this.#origin, code))
     else this.fail(truncatedFault(this.#origin, this.#status, code))
+  }
+
+  /** As on the direct lane. */
+  #takeCoded(status: number, head: ResponseHead): void {
+    if (status < 300) return this.cut(codedFault(this.#origin))
+    this.abort()
+    this.#handler.onHead(status, head)
+    this.#handler.onEnd()
   }
 
   #settle(): void {

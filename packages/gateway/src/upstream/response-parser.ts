@@ -48,6 +48,11 @@ export class ResponseParser {
     return this.#framing !== 'close' && this.#headReader.persistent
   }
 
+  /** The body is compressed, or coded in some other way. */
+  get coded(): boolean {
+    return this.#headReader.coded
+  }
+
   /** The peer's `Keep-Alive: timeout=`, ms; -1 = it did not say. */
   get keepAliveMs(): number {
     return this.#headReader.keepAliveMs

@@ -109,6 +109,8 @@ export class LeaseDesk {
     lease.balance += units
     if (wasUsed) lease.used -= units
     lease.deniedNeed = Infinity
+    // What comes back late to an idle lease is given back by the next sweeps.
+    lease.touched = true
     this.#soil(lease)
     this.#serve(lease)
     if (lease.tight && lease.balance > 0) this.#news(lease, 'report', 0, 0, true)

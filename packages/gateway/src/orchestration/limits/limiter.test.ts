@@ -199,11 +199,11 @@ describe('whose counter it is', () => {
 })
 
 describe('tokens', () => {
-  const used = async (desk: Desk): Promise<number> => {
+  const used = async (desk: Desk, resource = 'tokens', limit = 10_000): Promise<number> => {
     for (let round = 0; round < 2; round++) desk.limiter.sweep()
     desk.pass(10)
     await null
-    return 10_000 - desk.leftOf('tokens')
+    return limit - desk.leftOf(resource)
   }
   const after = async (facts: Partial<Exchange>, resource: LimitResource = 'tokens', most = 50): Promise<number> => {
     const desk = new Desk([rule(resource, 10_000)])
@@ -240,13 +240,49 @@ describe('tokens', () => {
 
   it('of a growing stream are charged as it grows, once', async () => {
     const desk = new Desk([rule('tokens', 10_000)])
-    const x = exchange()
+    const x = exchange({ stream: true })
     const admission = await admit(desk, x)
-    for (const output of [40, 60, 60, 500]) desk.limiter.progress(admission, output)
+    expect(desk.limiter.beginAttempt(x, admission)).toBe(51 * 200)
+    for (const output of [40, 60, 60, 500]) desk.limiter.progress(admission, Object.assign(x, { responseBytes: output * 200 }))
     expect(await used(desk)).toBe(102 + 500)
     desk.limiter.settle(admission, Object.assign(x, { usage: usage(103, 700) }))
-    desk.limiter.progress(admission, 9_000)
+    expect(desk.limiter.progress(admission, Object.assign(x, { responseBytes: 9_000 * 200 }))).toBe(Infinity)
     expect(await used(desk)).toBe(803)
+  })
+
+  it('of a growing stream that were guessed too high come back at its end', async () => {
+    const desk = new Desk([rule('output-tokens', 10_000)])
+    const x = exchange({ stream: true, responseBytes: 900 * 200 })
+    const admission = await admit(desk, x)
+    desk.limiter.progress(admission, x)
+    expect(await used(desk, 'output-tokens')).toBe(900)
+    desk.limiter.settle(admission, Object.assign(x, { usage: usage(103, 70) }))
+    expect(await used(desk, 'output-tokens')).toBe(70)
+  })
+
+  it('of a growing stream are never more than its client allows', async () => {
+    const desk = new Desk([rule('output-tokens', 10_000)])
+    const x = exchange({ stream: true, responseBytes: 900 * 200, maxOutput: 60 })
+    desk.limiter.progress(await admit(desk, x, 50), x)
+    expect(await used(desk, 'output-tokens')).toBe(60)
+  })
+
+  it('of a growing stream are looked at some hundred times, however long it is, and never where no limit counts them', async () => {
+    const desk = new Desk([rule('tokens', 1e9)])
+    const x = exchange({ stream: true })
+    const admission = await admit(desk, x)
+    let looks = 0
+    for (let next = desk.limiter.beginAttempt(x, admission); x.responseBytes < 100_000 * 200; x.responseBytes += 200) {
+      if (x.responseBytes < next) continue
+      looks++
+      next = desk.limiter.progress(admission, x)
+    }
+    expect(await used(desk, 'tokens', 1e9)).toBeGreaterThan(90_000)
+    expect(looks).toBeGreaterThan(50)
+    expect(looks).toBeLessThan(200)
+    const plain = new Desk([rule('requests', 10)])
+    expect(plain.limiter.beginAttempt(x, await admit(plain))).toBe(Infinity)
+    expect(plain.limiter.beginAttempt(x, UNLIMITED)).toBe(Infinity)
   })
 
   it('are foreseen better with every answer', async () => {

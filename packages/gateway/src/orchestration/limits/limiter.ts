@@ -18,8 +18,9 @@ export class Admission {
   readonly cost: number
   /** Unix ms at which it was admitted. */
   readonly wall: number
-  /** Output tokens charged beyond the reservation so far. */
+  /** Output tokens and nano-dollars charged beyond the reservation so far. */
   extra = 0
+  extraCost = 0
   settled = false
 
   constructor(set: CounterSet, estimate: number, input: number, output: number, cost: number, wall: number) {
@@ -41,6 +42,9 @@ const ESTIMATE_MARGIN = 1.25
 const INPUT_EXTRA = 32
 /** Bytes of a request per input token, about, where an estimate is not worth its time. */
 const BYTES_PER_TOKEN = 4
+/** While an answer runs beyond its reservation it is charged each time that it has grown by this part, and by this many tokens at least: so some 100 times in all. */
+const PROGRESS_PART = 16
+const PROGRESS_TOKENS = 32
 
 /**
  * Admits requests against all limits that concern them, all or none, from leases in memory (invariants 6 and 12): what is waited for is the
@@ -97,16 +101,24 @@ export class Limiter {
     return this.#takeAll(admission) ? admission : this.#admitSlowly(x, principal, admission, body, maxOutput)
   }
 
-  /** A stream has come to so many output tokens: what its reservation does not cover is charged now, not at its end. */
-  progress(admission: Admission, outputTokens: number): void {
-    const extra = Math.min(MOST_TOKENS, outputTokens) - admission.output - admission.extra
-    if (!(extra > 0) || admission.settled || !admission.set.countsTokens) return
+  /**
+   * The answer has come to `x.responseBytes`: what its reservation does not cover is charged now, not at its end, by what such an answer usually
+   * has of tokens. Returns how many bytes it must have come to for the next call; Infinity = never.
+   */
+  progress(admission: Admission, x: Exchange): number {
+    const { leases, resources, countsTokens, countsCost } = admission.set
+    if (admission.settled || !(countsTokens || countsCost)) return Infinity
+    const output = this.#credibleOutput(x)
+    const extra = Math.max(0, output - admission.output - admission.extra)
+    const extraCost = countsCost ? Math.max(0, x.spentNano + this.#costSoFar(x, admission, output) - admission.cost - admission.extraCost) : 0
     admission.extra += extra
-    const { leases, resources } = admission.set
+    admission.extraCost += extraCost
     for (let index = 0; index < leases.length; index++) {
       const lease = leases[index]
-      if (lease !== undefined && countsOutput(resources[index])) this.#desk.overdraw(lease, extra)
+      const units = resources[index] === 'cost' ? extraCost : countsOutput(resources[index]) ? extra : 0
+      if (lease !== undefined && units > 0) this.#desk.overdraw(lease, units)
     }
+    return x.responseBytes + this.#bytesOf(x, Math.max(PROGRESS_TOKENS, output / PROGRESS_PART))
   }
 
   /** The request is over: its slots return, and its tokens are set right by what the provider counted. Idempotent. */
@@ -122,18 +134,19 @@ export class Limiter {
       if (lease === undefined || resource === undefined || resource === 'requests') continue
       lease.busy--
       if (resource === 'concurrency') this.#desk.putBack(lease, 1, true)
-      else if (resource === 'cost') this.#reconcile(lease, admission, x.spentNano - admission.cost)
+      else if (resource === 'cost') this.#reconcile(lease, admission, x.spentNano - admission.cost - admission.extraCost)
       else this.#reconcile(lease, admission, tokensOf(resource, input, output) - amountOf(resource, lease, admission) - (countsOutput(resource) ? admission.extra : 0))
     }
     if (countsTokens || countsCost) this.#forecast.learn(x, x.model, admission.estimate)
   }
 
-  /** An attempt begins: sets what it may cost, for its record. */
-  beginAttempt(x: Exchange, admission: Admission): void {
+  /** An attempt begins: sets what it may cost, for its record. Returns how many bytes its answer must have come to for `progress`; Infinity = never. */
+  beginAttempt(x: Exchange, admission: Admission): number {
     const price = x.target?.price ?? null
     x.costNano = -1
     x.reservedNano = price === null ? -1
       : mostCost(price, admission.set.countsCost ? withMargin(admission.input, x) : guessInput(x), this.#outputAllowed(x))
+    return admission.set.countsTokens || admission.set.countsCost ? this.#bytesOf(x, admission.output + 1) : Infinity
   }
 
   /** An attempt ended: sets what it cost, once and for all its readers. By the provider's count; where that is missing or absurd, by what has gone through. */
@@ -144,7 +157,7 @@ export class Limiter {
     const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens } = x.usage
     x.costNano = callCost(price, {
       inputTokens: isCredible(inputTokens) ? inputTokens : this.#wasServed(x) ? admission.input || guessInput(x) : 0,
-      outputTokens: isCredible(outputTokens) ? outputTokens : Math.min(x.maxOutput < 0 ? Infinity : x.maxOutput, this.#outputSeen(x)),
+      outputTokens: isCredible(outputTokens) ? outputTokens : this.#credibleOutput(x),
       cachedInputTokens, cacheWriteTokens, reasoningTokens: -1,
     })
     x.spentNano += x.costNano
@@ -251,6 +264,16 @@ export class Limiter {
     return describeRefusal(lease, names[index] as string, resources[index] as LimitResource, amountOf(resources[index] as LimitResource, lease, admission), shortage, this.#options.now())
   }
 
+  #bytesOf(x: Exchange, tokens: number): number {
+    return this.#forecast.bytesOf(x.model, tokens, x.stream)
+  }
+
+  /** Of the current attempt, by what it has written so far. */
+  #costSoFar(x: Exchange, admission: Admission, output: number): number {
+    const price = x.target?.price ?? null
+    return price === null ? 0 : callCost(price, { inputTokens: admission.input, outputTokens: output, cachedInputTokens: -1, cacheWriteTokens: -1, reasoningTokens: -1 })
+  }
+
   #reconcile(lease: Lease, admission: Admission, difference: number): void {
     if (difference > 0) this.#desk.overdraw(lease, difference)
     // What was reserved in a window that is over is not given to the next one.
@@ -272,6 +295,11 @@ export class Limiter {
   #outputUsed(x: Exchange): number {
     if (x.usage.outputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.outputTokens)
     return this.#outputSeen(x)
+  }
+
+  /** Not more than the client allows. */
+  #credibleOutput(x: Exchange): number {
+    return Math.min(x.maxOutput < 0 ? Infinity : x.maxOutput, this.#outputSeen(x))
   }
 
   /** By the bytes that have gone to the client. */

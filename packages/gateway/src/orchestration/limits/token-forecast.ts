@@ -11,6 +11,10 @@ const MAX_MODELS = 1_000
 /** No call has more tokens than this: whatever a client or a provider writes is cut to it. */
 export const MOST_TOKENS = 1e9
 
+/** Bytes to the client per output token of a model that nothing is known of. */
+const STREAM_BYTES = 200
+const JSON_BYTES = 8
+
 /** What was learned of one model's calls. */
 class ModelForecast {
   /** Counted input tokens per estimated one. */
@@ -19,8 +23,8 @@ class ModelForecast {
   output = 256
   deviation = 256
   /** Bytes to the client per output token, as a stream and as JSON (whole bodies, their framing included). */
-  streamBytes = 200
-  jsonBytes = 8
+  streamBytes = STREAM_BYTES
+  jsonBytes = JSON_BYTES
 }
 
 /**
@@ -55,8 +59,13 @@ export class TokenForecast {
   /** Output tokens of an answer whose usage nobody told, by its bytes. */
   outputOf(model: string, bytes: number, stream: boolean): number {
     if (bytes <= 0) return 0
-    const known = this.#models.get(model) ?? new ModelForecast()
-    return tokenCount(bytes / (stream ? known.streamBytes : known.jsonBytes))
+    return tokenCount(bytes / this.bytesOf(model, 1, stream))
+  }
+
+  /** Bytes that an answer of so many output tokens has, about. */
+  bytesOf(model: string, tokens: number, stream: boolean): number {
+    const known = this.#models.get(model)
+    return tokens * (known === undefined ? stream ? STREAM_BYTES : JSON_BYTES : stream ? known.streamBytes : known.jsonBytes)
   }
 
   learn(x: Exchange, model: string, estimate: number): void {
