@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chatBody, DONE, finishEvent, textEvent } from '../harness/completions.ts'
 import { parseAnswer } from '../harness/http-client.ts'
+import { workerMemory } from '../harness/process-memory.ts'
 import { chunk, LAST_CHUNK, pause, STREAM_HEAD, type Script } from '../harness/scripted-upstream.ts'
 import { startRig, type Rig } from '../harness/start-rig.ts'
 import { until } from '../harness/until.ts'
@@ -11,10 +11,6 @@ const STALL_MS = 3_000
 let rig: Rig
 beforeAll(async () => { rig = await startRig({ config: () => ({ server: { limits: { stall: `${STALL_MS}ms` } } }) }) }, 20_000)
 afterAll(() => rig?.stop())
-
-/** Resident memory of all workers, bytes. */
-const workerMemory = (): number => rig.headrace.pids().workers
-  .reduce((sum, pid) => sum + 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0), 0)
 
 const BIG = chunk(textEvent('x'.repeat(16_000)).repeat(4))
 let written = 0
@@ -34,7 +30,7 @@ const flood: Script = async socket => {
 describe('clients that do not read', () => {
   it('pause their providers, cost bounded memory and are let go after the stall limit', { timeout: 20_000 }, async () => {
     rig.upstream.on('flood', flood)
-    const before = workerMemory()
+    const before = workerMemory(rig.headrace)
     const sockets: Socket[] = []
     for (let count = 0; count < 20; count++) {
       const socket = await rig.open(chatBody('up/flood', { stream: true }))
@@ -49,12 +45,12 @@ describe('clients that do not read', () => {
       await pause(150)
       return still
     })
-    expect(workerMemory() - before).toBeLessThanOrEqual(64 * 2 ** 20)
+    expect(workerMemory(rig.headrace) - before).toBeLessThanOrEqual(64 * 2 ** 20)
     const seen = rig.upstream.of('flood')
     await until('the stalled clients to be let go', () => seen.every(request => request.abortedAt > 0), STALL_MS + 4_000)
     // Not before their time: the limit counts from the last byte that the client took.
     expect(Math.min(...seen.map(request => request.abortedAt - request.arrivedAt))).toBeGreaterThanOrEqual(STALL_MS - 500)
-    expect(workerMemory() - before).toBeLessThanOrEqual(64 * 2 ** 20)
+    expect(workerMemory(rig.headrace) - before).toBeLessThanOrEqual(64 * 2 ** 20)
     expect((await rig.headrace.logs('model=up/flood', 20)).every(row => row.outcome === 'partial')).toBe(true)
     for (const socket of sockets) socket.destroy()
   })

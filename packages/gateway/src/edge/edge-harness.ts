@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { ERROR_POLICY, type ClientSink, type RequestHead, type ServerLimits } from '@headrace/contract'
+import { refuseCoding } from './content-coding.ts'
 import { createEdge, type Edge, type EdgeOptions } from './edge.ts'
 
 /** For tests of this folder: an edge on a real socket and raw clients for it. */
@@ -31,7 +32,7 @@ export async function startEdge(options: Partial<EdgeOptions> = {}): Promise<Har
     routes: new Map([['/v1/chat/completions', { dialect: 'openai-chat', operation: 'chat' }]]),
     serve: (_dialect, _operation, head, body, sink) => answer('serve')(head, body, sink),
     local: answer('local'),
-    admit: () => null,
+    admit: refuseCoding,
     encodeError: error => ({ status: ERROR_POLICY[error.kind].status, headers: 'content-type: application/json\r\n', body: JSON.stringify({ kind: error.kind, message: error.message }) }),
     ...options,
   })

@@ -153,6 +153,35 @@ describe.each(LANES)('%s lane', listener => {
     expect(seen).toEqual([])
   })
 
+  test('an address holds so many connections and no more; closing one makes room for the next', async () => {
+    const { edge, port } = await start({ listener, limits: limited({ connectionsPerAddress: 2 }) })
+    const held = [RawClient.to(port).send(post('')), RawClient.to(port).send(post(''))]
+    for (const client of held) await client.until(text => text.includes('serve'))
+    expect(await RawClient.to(port).send(post('')).rest()).toContain('Your address holds as many connections as it may (2)')
+    held[0]?.socket.destroy()
+    await eventually(() => edge.connections === 1)
+    const next = RawClient.to(port).send(post(''))
+    expect(await next.until(text => text.includes('serve'))).toContain('HTTP/1.1 200 ')
+    for (const client of [...held, next]) client.socket.destroy()
+  })
+
+  test('connections that never finish their handshake count as connections, and the surplus is closed', async () => {
+    const { edge, port } = await start({ listener, tls: certificate('first.test'), limits: limited({ connections: 3, connectionsPerAddress: 3 }) })
+    const silent = Array.from({ length: 10 }, () => RawClient.to(port))
+    await eventually(() => silent.filter(client => client.ended).length === 7)
+    expect(edge.connections).toBe(0)
+    for (const client of silent) client.socket.resetAndDestroy()
+    await eventually(() => silent.every(client => client.ended))
+    const visit = async (): Promise<string> => {
+      const visitor = new RawClient(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })).send(post('', ['Connection: close']))
+      return visitor.rest()
+    }
+    let answer = ''
+    // Once the gateway has heard that they are gone there is room again, for as many as ever.
+    for (let look = 0; look < 100 && !answer.includes('serve'); look++) answer = await visit()
+    for (let round = 0; round < 10; round++) expect(await visit()).toContain('serve')
+  })
+
   test('a head that trickles in is cut off in time', async () => {
     const { port } = await start({ listener, limits: limited({ headMs: 100 }) })
     const client = RawClient.to(port).send('POST / HT')
