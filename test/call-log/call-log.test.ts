@@ -104,7 +104,7 @@ describe('the journal', () => {
     journal.close()
   })
 
-  it.skipIf(process.platform !== 'linux' || spawnSync('unshare', ['-m', 'true']).status !== 0)('on a full disk refuses, loses no row, and recovers (needs the right to mount)', () => {
+  it.skipIf(process.platform !== 'linux' || spawnSync('unshare', ['-m', 'true']).status !== 0)('on a full disk refuses, loses no row, and recovers (check D3; needs the right to mount)', () => {
     const script = `mount -t tmpfs -o size=256k none "$1" && exec "$2" "$3" "$1"`
     const ran = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', directory, process.execPath, join(import.meta.dirname, 'full-disk.ts')], { encoding: 'utf8' })
     expect(ran.stderr).toBe('')

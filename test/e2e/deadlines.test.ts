@@ -35,7 +35,7 @@ const endless: Script = async socket => {
 const half = Buffer.concat([Buffer.from(STREAM_HEAD), chunk(textEvent('half'))])
 const JSON_HALF = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id":'
 
-describe('each deadline ends at its own time with its own code', () => {
+describe('each deadline ends at its own time with its own code (check U5)', () => {
   const cases: readonly { readonly name: string, readonly model: string, readonly script: Script, readonly stream: boolean, readonly code: string, readonly status: number, readonly ms: number }[] = [
     { name: 'connect', model: 'hole/connect', script: hang(), stream: false, code: 'upstream_connect_timeout', status: 504, ms: 300 },
     { name: 'first token, no head', model: 'up/first-a', script: hang(), stream: true, code: 'upstream_first_token_timeout', status: 504, ms: 500 },

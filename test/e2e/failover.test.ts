@@ -35,7 +35,7 @@ const refusal = (status: number, headers: Record<string, string> = {}, error: Re
 const good = answerJson(completion('whole answer'))
 const JSON_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n'
 
-describe('before the first byte to the client', () => {
+describe('before the first byte to the client (check U6)', () => {
   /** `first` and `second`: how many requests each target may have seen. */
   const cases: readonly { readonly id: string, readonly does: string, readonly first: readonly Script[], readonly attempts: readonly [least: number, most: number], readonly secondServes: boolean }[] = [
     { id: 'S01', does: '429 with Retry-After: 30 once: the next target serves', first: [refusal(429, { 'retry-after': '30' }), good], attempts: [1, 1], secondServes: true },

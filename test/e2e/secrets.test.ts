@@ -24,7 +24,7 @@ function filesUnder(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
 }
 
-it('a secret shows in no answer, no log, no metric, no output and no file of the data directory', { timeout: 20_000 }, async () => {
+it('a secret shows in no answer, no log, no metric, no output and no file of the data directory (check S1)', { timeout: 20_000 }, async () => {
   const said: string[] = []
   const keep = (answer: { readonly head: string, readonly body: Buffer }): void => { said.push(answer.head, answer.body.toString()) }
   /** A provider that repeats our credential in its answers' headers and in the messages of its errors. */
@@ -57,7 +57,7 @@ it('a secret shows in no answer, no log, no metric, no output and no file of the
   expect(hits).toEqual([])
 })
 
-describe('a provider\'s key', () => {
+describe('a provider\'s key (check W5)', () => {
   it('goes to that provider and to no other', async () => {
     rig.upstream.on('mine', answerJson(completion('x')))
     await rig.post(chatBody('up/mine'))

@@ -65,7 +65,7 @@ describe.each(shapes)('a $shape', shape => {
   })
 })
 
-describe('a provider\'s stream cut in two at every byte', () => {
+describe('a provider\'s stream cut in two at every byte (check U1)', () => {
   it('gives the client the same text, wherever the cut is', { timeout: 20_000 }, async () => {
     const whole = Buffer.from(events.join(''))
     const wanted = events.filter(event => event !== usageEvent()).join('')

@@ -4,7 +4,7 @@ import { frontDoorVectors } from './front-door-vectors.ts'
 
 const { refused: REFUSED, served: SERVED } = frontDoorVectors('hi')
 
-describe.each(['fast', 'node-http'] as const)('front door, %s', listener => {
+describe.each(['fast', 'node-http'] as const)('front door, %s (check H2)', listener => {
   let harness: Harness
   beforeAll(async () => { harness = await startEdge({ listener }) })
   afterAll(() => harness.close())

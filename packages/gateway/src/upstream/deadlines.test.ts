@@ -27,7 +27,7 @@ const CASES: readonly [name: string, kind: ErrorKind, limits: Partial<Timeouts>,
   ['a body that trickles', 'upstream-total-timeout', { total: 200, idle: 150 }, socket => trickle(socket, HEAD, 'x')],
 ]
 
-describe('each deadline ends at its own limit with its own kind', () => {
+describe('each deadline ends at its own limit with its own kind (check U5)', () => {
   test.each(CASES)('%s: %s', async (_name, kind, limits, act) => {
     const server = await scriptedServer(socket => onRequests(socket, () => act(socket)))
     const upstream = createUpstream()

@@ -37,7 +37,7 @@ function ask(upstream: Upstream, origin: Origin, facts: Partial<UpstreamRequest>
   return witness.ended.then(() => witness)
 }
 
-describe('a hostile upstream gets an error quickly and no memory', () => {
+describe('a hostile upstream gets an error quickly and no memory (check U4)', () => {
   test.each(ATTACKS)('%s', async (_name, act) => {
     const server = await scriptedServer(socket => onRequests(socket, () => act(socket)))
     const upstream = createUpstream()
@@ -53,7 +53,7 @@ describe('a hostile upstream gets an error quickly and no memory', () => {
   })
 })
 
-test('over pooled connections to a server that misframes at random, no call sees bytes of another', async () => {
+test('over pooled connections to a server that misframes at random, no call sees bytes of another (check H8)', async () => {
   let seed = 1
   const random = (): number => {
     seed = (seed * 48_271) % 2_147_483_647
