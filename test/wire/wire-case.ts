@@ -60,6 +60,8 @@ export function translateRequest(wire: WireCase): { readonly x: Exchange, readon
   x.target = target(wire.provider)
   const translated = new Translator(DIALECTS, x, body).translate(x.target)
   if (!translated.ok) return { x, translated: null, text: `refused: ${translated.error.message}` }
+  x.dropped = translated.value.dropped
+  x.approximated = translated.value.approximated
   return { x, translated: translated.value, text: Buffer.from(translated.value.request.body, 'latin1').toString('utf8') }
 }
 

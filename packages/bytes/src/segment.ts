@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib'
  *   ["r", id, attempt, ...INTENT_FIELDS, ...SETTLED_FIELDS]  a request that reached no provider
  *
  * A batch is valid whole or not at all. Changing the order or meaning of a field is a new version. Version 1 had no `reserved`, `priceVersion` and `cost`;
- * it is still read, so that what an older Headrace left behind is not lost.
+ * it is still read, so that what an older Headrace left behind is not lost. A field at the very end of a record needs no new version: where it is missing, it is ''.
  */
 export const SEGMENT_VERSION = 2
 const OLDEST_VERSION = 1
@@ -36,6 +36,7 @@ export const SETTLED_FIELDS = Object.freeze([
   'outcome', 'status', 'upstreamStatus', 'errorKind', 'finishReason',
   'inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens', 'responseBytes',
   'sent', 'head', 'firstByte', 'committed', 'total', 'requestBody', 'responseBody', 'cost',
+  'dropped', 'approximated',
 ] as const)
 
 export type SegmentValue = string | number | null

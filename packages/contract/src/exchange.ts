@@ -60,6 +60,9 @@ export class Exchange {
   /** HTTP status of the last attempt; 0 = none. */
   upstreamStatus = 0
   finishReason = ''
+  /** Of the current attempt: what its translation left out, and what it said otherwise (names parted by `, `). */
+  dropped = ''
+  approximated = ''
   error: ErrorKind | null = null
   usage: Usage = UNKNOWN_USAGE
   /** Output tokens that the client allows, all choices together; -1 = it did not say. */

@@ -32,6 +32,9 @@ export interface CallRecord {
   readonly upstreamStatus: number
   readonly errorKind: ErrorKind | ''
   readonly finishReason: string
+  /** Fields of the request, in the client's terms and parted by `, `, that the target could not take, and that went there as something close; '' = none. */
+  readonly dropped: string
+  readonly approximated: string
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cachedInputTokens: number

@@ -86,4 +86,6 @@ export interface ModelConfig {
   /** Public name; a trailing `*` is a wildcard whose match replaces `*` in the targets' model names. */
   readonly name: string
   readonly targets: readonly { readonly provider: string, readonly model: string }[]
+  /** Nothing of a request may be dropped or approximated: see `Plan`. Left out = false. */
+  readonly strict?: boolean
 }

@@ -62,6 +62,8 @@ export interface Target {
 export interface Plan {
   readonly model: string
   readonly targets: readonly Target[]
+  /** A target that cannot take every field of a request as it is asked is passed over. Left out = false. */
+  readonly strict?: boolean
 }
 
 export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number }

@@ -58,6 +58,11 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
   /** The current attempt's request in another dialect than the client's; null = the fast lane. */
   #translated: Translated | null = null
   #call: UpstreamCall | null = null
+  /** The last attempt's failure, and why the first target that was passed over cannot take the request. */
+  #failure: GatewayError | null = null
+  #refusal: GatewayError | null = null
+  /** An intent was written: from then on a row is a call's. */
+  #onFile = false
   #timer: NodeJS.Timeout | null = null
   /** Bytes of the answer at which the limits want to know of it; Infinity where no limit counts its tokens. */
   #progressAt = Infinity
@@ -72,15 +77,42 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     this.#layers.retryBudget.earn()
     this.#prepared.sink.listener = this
     if (this.#prepared.sink.closed) return this.onClose()
-    this.#begin()
+    this.#enter()
+  }
+
+  /** Goes to the current target, or to the next one that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
+  #enter(): void {
+    const target = this.#prepared.plan.targets[this.#targetIndex]
+    if (target === undefined) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
+    if (target.dialect === this.#x.dialect) return this.#begin(target, null)
+    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody)
+    const translated = this.#translator.translate(target)
+    if (translated.ok) return this.#begin(target, translated.value)
+    this.#refusal ??= translated.error
+    this.#targetIndex++
+    this.#enter()
   }
 
   /** Begins an attempt at the current target: its intent goes on file before its first byte goes out (invariant 7). */
-  #begin(): void {
+  #begin(target: Target, translated: Translated | null): void {
     const x = this.#x
-    x.target = this.#prepared.plan.targets[this.#targetIndex] ?? null
-    x.attempts++
+    x.target = target
+    this.#translated = translated
     this.#onTarget++
+    this.#onFile = true
+    this.#reset()
+    if (translated !== null) {
+      x.dropped = translated.dropped
+      x.approximated = translated.approximated
+    }
+    this.#progressAt = this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
+    this.#layers.journal.intent(x, this)
+  }
+
+  /** The record of another attempt begins empty. */
+  #reset(): void {
+    const x = this.#x
+    x.attempts++
     // The first attempt begins with the admission: reading the clock costs more than the difference.
     x.attemptAt = x.attempts === 1 ? x.admittedAt : performance.now()
     x.sentAt = 0
@@ -91,19 +123,17 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.finishReason = ''
     x.usage = UNKNOWN_USAGE
     x.error = null
+    x.dropped = ''
+    x.approximated = ''
     this.#answer = null
-    this.#progressAt = this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
-    this.#layers.journal.intent(x, this)
   }
 
   proceed(): void {
     const x = this.#x
     const target = x.target
     if (target === null || x.settledAt !== 0) return
-    this.#translated = null
-    if (target.dialect !== x.dialect && !this.#translate(target)) return
     const attempt = x.attempts
-    const translated = this.#translated as Translated | null // `#translate` may have set it
+    const translated = this.#translated
     const call = this.#layers.dispatch({
       origin: target.origin,
       method: 'POST',
@@ -116,15 +146,6 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     }, this)
     // A dispatch that failed at once has already moved on to the next attempt, or settled.
     if (x.attempts === attempt && x.settledAt === 0) this.#call = call
-  }
-
-  /** False = the request cannot be said in the target's dialect, and its client was told so. */
-  #translate(target: Target): boolean {
-    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody)
-    const translated = this.#translator.translate(target)
-    if (translated.ok) this.#translated = translated.value
-    else this.#giveUp(translated.error)
-    return translated.ok
   }
 
   refuse(error: GatewayError): void {
@@ -209,13 +230,23 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     }, this.#layers.retryBudget, Math.random)
     if (step.action === 'give-up') return this.#giveUp(error)
     this.#settle('settled', false)
-    if (step.action === 'retry') {
-      this.#timer = setTimeout(() => this.#begin(), step.delayMs)
+    const target = x.target
+    if (step.action === 'retry' && target !== null) {
+      this.#timer = setTimeout(() => this.#begin(target, this.#translated), step.delayMs)
       return
     }
+    this.#failure = error
     this.#targetIndex++
     this.#onTarget = 0
-    this.#begin()
+    this.#enter()
+  }
+
+  /** None of the targets that are left can take the request: a row of its own, of what no provider saw. */
+  #refuse(error: GatewayError): void {
+    if (this.#onFile) this.#reset()
+    this.#onFile = false
+    this.#x.target = null
+    this.#giveUp(error)
   }
 
   /** No attempt is left: the provider's own refusal of the request is handed on, everything else is told in our words. */
@@ -240,7 +271,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
       this.#prepared.sink.listener = null
       this.#layers.limiter.settle(this.#prepared.admission, x)
     }
-    this.#layers.journal.settle(x, outcome, final)
+    this.#layers.journal.settle(x, this.#onFile ? outcome : 'refused', final)
     this.#layers.metrics.observe(x, final)
     if (final && x.snapshot.hooks.onSettle !== null) x.snapshot.hooks.onSettle(x)
   }

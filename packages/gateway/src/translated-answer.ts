@@ -3,7 +3,7 @@ import {
   type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
 } from '@headrace/contract'
 import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
-import type { Translated } from './translation.ts'
+import { lossHeaders, type Translated } from './translation.ts'
 
 /** Characters of a finish reason that are kept on record. */
 const FINISH_LIMIT = 64
@@ -151,7 +151,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   }
 
   #targetHeaders(): string {
-    return (this.#x.target?.answerHeaders ?? '') + this.#translated.answerHeaders
+    return (this.#x.target?.answerHeaders ?? '') + lossHeaders(this.#x.dropped, this.#x.approximated)
   }
 
   #keepBody(text: string): void {

@@ -1,10 +1,12 @@
 import {
   failure, gatewayError, success,
-  type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type RelayDialect, type Result, type Target, type TranslatingDialect, type TranslationNote,
+  type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type GatewayError, type RelayDialect, type Result, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
 
 /** Characters of a header that lists fields. */
 const HEADER_LIMIT = 1_024
+/** Characters of the parameter that an error names. */
+const PARAM_LIMIT = 256
 
 /** Every dialect, in the fast lane and through the neutral form. */
 export interface Dialects {
@@ -18,8 +20,9 @@ export interface Translated {
   readonly client: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly facts: AnswerFacts
-  /** `headrace-dropped` and `headrace-approximated` lines; '' = nothing was lost. */
-  readonly answerHeaders: string
+  /** Names of fields, fit for a header; '' = none. */
+  readonly dropped: string
+  readonly approximated: string
 }
 
 /** Translates one request for the targets that speak another dialect than its client. The request is decoded once, and only if such a target is tried. */
@@ -35,7 +38,7 @@ export class Translator {
     this.#body = body
   }
 
-  /** Errors: `invalid-request` where the request cannot be said in the target's dialect. */
+  /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. */
   translate(target: Target): Result<Translated> {
     const x = this.#x
     if (x.operation !== 'chat') {
@@ -46,21 +49,34 @@ export class Translator {
     if (!call.ok) return call
     const request = translating[target.dialect].encodeRequest(call.value, target)
     if (!request.ok) return request
+    const { notes } = request.value
+    if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
     return success({
       request: request.value,
       client: { relay: relay[x.dialect], translating: translating[x.dialect] },
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
       facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage },
-      answerHeaders: noteHeaders(request.value.notes),
+      dropped: listNotes(notes, 'dropped'),
+      approximated: listNotes(notes, 'approximated'),
     })
   }
 }
 
-/** What was lost, as answer headers. Names may be the client's own inventions: only visible ASCII goes into a header, and not without end. */
-function noteHeaders(notes: readonly TranslationNote[]): string {
-  const list = (loss: TranslationNote['loss']): string => {
-    const fields = notes.filter(note => note.loss === loss).map(note => encodeURI(note.field.toWellFormed()).replaceAll(',', '%2C').replaceAll('%5B', '[').replaceAll('%5D', ']')).join(', ')
-    return fields === '' ? '' : `headrace-${loss}: ${fields.length > HEADER_LIMIT ? `${fields.slice(0, HEADER_LIMIT)}...` : fields}\r\n`
-  }
-  return notes.length === 0 ? '' : list('dropped') + list('approximated')
+/** What was lost, for a header and the record. Names may be the client's own inventions: only visible ASCII goes into a header, and not without end. */
+function listNotes(notes: readonly TranslationNote[], loss: TranslationNote['loss']): string {
+  const fields = notes.filter(note => note.loss === loss).map(note => encodeURI(note.field.toWellFormed()).replaceAll(',', '%2C').replaceAll('%5B', '[').replaceAll('%5D', ']')).join(', ')
+  return fields.length > HEADER_LIMIT ? `${fields.slice(0, HEADER_LIMIT)}...` : fields
+}
+
+/** For a model that is `strict`: what a target would lose is said by name. */
+function lossForbidden(notes: readonly TranslationNote[]): GatewayError {
+  const dropped = listNotes(notes, 'dropped')
+  const approximated = listNotes(notes, 'approximated')
+  const losses = [dropped === '' ? '' : `would drop ${dropped}`, approximated === '' ? '' : `would only approximate ${approximated}`].filter(loss => loss !== '').join(', and ')
+  return gatewayError('invalid-request', `This model is strict, and its provider ${losses}. Leave these fields out, or name another model.`, { param: notes[0]?.field.slice(0, PARAM_LIMIT) ?? null })
+}
+
+/** The header lines that tell the client what was lost; '' = nothing. */
+export function lossHeaders(dropped: string, approximated: string): string {
+  return (dropped === '' ? '' : `headrace-dropped: ${dropped}\r\n`) + (approximated === '' ? '' : `headrace-approximated: ${approximated}\r\n`)
 }

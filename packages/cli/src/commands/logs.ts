@@ -83,7 +83,7 @@ function filtersOf(flags: LogsFlags): Filters {
 const COLUMNS: readonly Column[] = Object.freeze([
   { title: 'TIME', width: 23 }, { title: 'STATUS', width: 6, right: true }, { title: 'OUTCOME', width: 8 }, { title: 'MODEL', width: 20 }, { title: 'TARGET', width: 20 },
   { title: 'TRY', width: 3, right: true }, { title: 'IN', width: 6, right: true }, { title: 'OUT', width: 6, right: true }, { title: 'COST', width: 9, right: true },
-  { title: 'FIRST', width: 8, right: true }, { title: 'TOTAL', width: 9, right: true }, { title: 'KEY', width: 12 }, { title: 'REQUEST', width: 16 }, { title: 'ERROR', width: 0 },
+  { title: 'FIRST', width: 8, right: true }, { title: 'TOTAL', width: 9, right: true }, { title: 'KEY', width: 12 }, { title: 'REQUEST', width: 16 }, { title: 'LOST', width: 0 }, { title: 'ERROR', width: 0 },
 ])
 
 function print(rows: readonly LogRow[], json: boolean, first: boolean): void {
@@ -96,8 +96,14 @@ function cells(call: CallRecord): string[] {
   return [
     new Date(call.startedAt).toISOString().replace('T', ' ').slice(0, 23), call.status === 0 ? '-' : String(call.status), call.outcome, call.model,
     call.provider === '' ? '-' : `${call.provider}/${call.targetModel}`, String(call.attempt), known(call.inputTokens), known(call.outputTokens), call.costNano < 0 ? '-' : dollars(call.costNano),
-    known(call.firstByteMs, ' ms'), known(call.totalMs, ' ms'), call.keyId, call.requestId, call.errorKind,
+    known(call.firstByteMs, ' ms'), known(call.totalMs, ' ms'), call.keyId, call.requestId, lost(call), call.errorKind,
   ]
+}
+
+/** What the translation left out (`-field`) and said otherwise (`~field`). */
+function lost({ dropped, approximated }: CallRecord): string {
+  const marked = (mark: string, fields: string): readonly string[] => fields === '' ? [] : fields.split(', ').map(field => mark + field)
+  return [...marked('-', dropped), ...marked('~', approximated)].join(' ')
 }
 
 function complain(reason: string): number {

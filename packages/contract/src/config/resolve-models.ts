@@ -23,7 +23,7 @@ export function resolveModels(file: Readonly<Record<string, ModelFile>>, provide
       seen.add(text)
       return resolveTarget(text, name.endsWith('*'), ids, at, problems)
     })
-    return { name, targets }
+    return { name, targets, strict: typeof model === 'object' && !Array.isArray(model) && model.strict }
   })
 }
 

@@ -78,7 +78,10 @@ const provider = section({
 
 const target = text(/^[^/\s]+\/.+$/s, 'a target `provider/model`')
 const targets = listOf(target, MAX_TARGETS, 'a list of targets').min(1, { error: 'an empty list: name at least one target `provider/model`' })
-const model = z.union([target, targets, strictMap({ targets })], { error: 'expected a target `provider/model`, a list of them, or a map with `targets`' })
+const model = z.union([target, targets, strictMap({
+  targets,
+  strict: flag(false).describe('Never drop or approximate a field of a request: targets that would are passed over, and where none is left the request is refused.'),
+})], { error: 'expected a target `provider/model`, a list of them, or a map with `targets`' })
 
 const key = strictMap({
   name: name('a name for the key').describe('Shown in logs; unique.'),

@@ -25,7 +25,8 @@ export function settledFields(x: Exchange, outcome: Outcome, final: boolean): st
   return `"${outcome}",${final ? x.status : 0},${x.upstreamStatus},"${x.error ?? ''}",${x.finishReason === '' ? '""' : segmentText(x.finishReason)},`
     + `${usage.inputTokens},${usage.outputTokens},${usage.cachedInputTokens},${usage.cacheWriteTokens},${usage.reasoningTokens},${x.responseBytes},`
     + `${micros(x, x.sentAt)},${micros(x, x.headAt)},${micros(x, x.firstByteAt)},${micros(x, x.committedAt)},`
-    + `${micros(x, final ? x.settledAt : performance.now())},${final ? bodies(x) : 'null,null'},${x.costNano}`
+    + `${micros(x, final ? x.settledAt : performance.now())},${final ? bodies(x) : 'null,null'},${x.costNano},`
+    + `${x.dropped === '' ? '""' : segmentText(x.dropped)},${x.approximated === '' ? '""' : segmentText(x.approximated)}`
 }
 
 function principalFields(x: Exchange): string {

@@ -61,15 +61,15 @@ export class ModelTable {
       const provider = this.#providers.get(target.provider)
       if (provider === undefined) throw new Error(`model ${JSON.stringify(name)} has a target at the unknown provider ${JSON.stringify(target.provider)}`)
       return compileTargets(provider, target.model.replace('*', () => match))
-    }))
+    }), model.strict)
   }
 }
 
 /** Rotation r begins each target's credentials at the r-th; the others follow as its fallbacks. */
-function rotate(name: string, groups: readonly (readonly Target[])[]): CompiledModel {
+function rotate(name: string, groups: readonly (readonly Target[])[], strict = false): CompiledModel {
   const count = Math.min(MAX_ROTATIONS, Math.max(1, ...groups.map(group => group.length)))
   const rotations = Array.from({ length: count }, (_, turn) => Object.freeze({
-    model: name,
+    model: name, strict,
     targets: Object.freeze(groups.flatMap(group => group.map((_target, index) => group[(index + turn) % group.length]).filter(target => target !== undefined))),
   }))
   return { rotations, next: 0 }

@@ -16,6 +16,9 @@ const MIGRATIONS: readonly string[] = Object.freeze([`
 `, `
   ALTER TABLE call ADD COLUMN cost_nano INTEGER NOT NULL DEFAULT -1;
   ALTER TABLE call ADD COLUMN price_version TEXT NOT NULL DEFAULT '';
+`, `
+  ALTER TABLE call ADD COLUMN dropped TEXT NOT NULL DEFAULT '';
+  ALTER TABLE call ADD COLUMN approximated TEXT NOT NULL DEFAULT '';
 `])
 
 /** The call log in its own SQLite file. Its one instance is the file's only writer; everyone else reads (`readLogs`). */
