@@ -48,6 +48,8 @@ export class Exchange {
   responseBytes = 0
   admittedAt = 0
   attemptAt = 0
+  /** Milliseconds that all attempts so far waited for a place at their engine. */
+  queuedMs = 0
   /** The current attempt's request is written; its answer's head arrived; its first body byte arrived. */
   sentAt = 0
   headAt = 0

@@ -2,6 +2,7 @@
 export * from './budget-window.ts'
 export * from './counter-key.ts'
 export * from './call.ts'
+export * from './capacity.ts'
 export * from './dialect.ts'
 export * from './closest-name.ts'
 export * from './errors.ts'

@@ -19,13 +19,13 @@ export type CalendarPeriod = 'day' | 'week' | 'month'
  *   rate      GCRA (the leaky bucket of ITU-T I.371): `limit` units per `windowMs` on average, refilled continuously, at most `burst` at once.
  *             Monotonic time only.
  *   calendar  `limit` units per UTC day, ISO week (from Monday) or month; everything is back at the boundary. Wall clock.
- *   slots     `limit` at the same time.
+ *   slots     `limit` at the same time. `patient`: whoever asks waits its turn at the authority instead of being refused (engines' capacity).
  *   budget    `limit` nano-dollars per window, up to 2^52. What was spent before this authority lived is told by the ledger; until it is, nothing is given out.
  */
 export type CounterSpec =
   | { readonly kind: 'rate', readonly limit: number, readonly windowMs: number, readonly burst: number }
   | { readonly kind: 'calendar', readonly limit: number, readonly period: CalendarPeriod }
-  | { readonly kind: 'slots', readonly limit: number }
+  | { readonly kind: 'slots', readonly limit: number, readonly patient?: true }
   | { readonly kind: 'budget', readonly limit: number, readonly window: BudgetWindow }
 
 export interface LimitAmount { readonly resource: LimitResource, readonly spec: CounterSpec }

@@ -1,3 +1,4 @@
+import type { CapacityRule } from './capacity.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
 import type { KeyRecord } from './principal.ts'
@@ -19,6 +20,8 @@ export interface ResolvedConfig {
   readonly prices?: readonly PriceRule[]
   /** Left out = no budgets. */
   readonly budgets?: readonly BudgetRule[]
+  /** Left out = engines take whatever comes. */
+  readonly capacity?: readonly CapacityRule[]
   readonly policy: Policy
   /** Left out = everything is kept. */
   readonly log?: LogBounds

@@ -1,3 +1,4 @@
+import type { CapacityRule } from './capacity.ts'
 import type { Result } from './errors.ts'
 import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
@@ -56,6 +57,8 @@ export interface Target {
   readonly modelJson: string
   /** What its tokens cost; null or left out = nobody has said. */
   readonly price?: Price | null
+  /** How much its engine takes at a time; null or left out = whatever comes. */
+  readonly capacity?: CapacityRule | null
 }
 
 /** The ordered targets of a request, retries not included. Never empty. */

@@ -6,6 +6,8 @@ import {
 import { Answer, type AttemptAnswer } from './answer.ts'
 import type { IntentHolder, Journal } from './observability/journal.ts'
 import type { Metrics } from './observability/metrics.ts'
+import type { Capacity } from './orchestration/capacity/capacity.ts'
+import type { Turn, TurnHolder } from './orchestration/capacity/turn.ts'
 import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
 import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
@@ -19,6 +21,7 @@ export interface AttemptLayers {
   readonly metrics: Metrics
   readonly retryBudget: RetryBudget
   readonly limiter: Limiter
+  readonly capacity: Capacity
 }
 
 /** A request that is ready to be sent to any target of its plan. */
@@ -44,10 +47,10 @@ export interface PreparedCall {
  * The loop over targets: retry and fallback before commitment, relay to the client, and the one place where an exchange settles.
  * One instance per request; it is itself the upstream's handler and the client's listener, so that no closure is made per chunk.
  *
- *   intent on file -> dispatch -> head -> answer -> settled
+ *   (place at the engine ->) intent on file -> dispatch -> head -> answer -> settled
  *         ^-- retry, fallback <-- failed before the first byte to the client
  */
-export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
+export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, TurnHolder {
   readonly #layers: AttemptLayers
   readonly #prepared: PreparedCall
   readonly #x: Exchange
@@ -66,6 +69,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
   #timer: NodeJS.Timeout | null = null
   /** Bytes of the answer at which the limits want to know of it; Infinity where no limit counts its tokens. */
   #progressAt = Infinity
+  /** The current attempt's place at its engine, or in the queue before it; null = the engine takes whatever comes. */
+  #turn: Turn | null = null
 
   constructor(layers: AttemptLayers, prepared: PreparedCall) {
     this.#layers = layers
@@ -93,11 +98,34 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     this.#enter()
   }
 
-  /** Begins an attempt at the current target: its intent goes on file before its first byte goes out (invariant 7). */
+  /** Begins an attempt at the current target, if need be after a wait for a place at its engine. */
   #begin(target: Target, translated: Translated | null): void {
+    this.#translated = translated
+    if (target.capacity == null) return this.#attempt(target)
+    const turn = this.#turn = this.#layers.capacity.take(target.capacity, target, this.#x, this)
+    if (turn.held) this.#attempt(target)
+    else if (turn.refusal !== null) this.onShed(turn.refusal)
+  }
+
+  onTurn(target: Target, waitedMs: number): void {
+    this.#x.queuedMs += waitedMs
+    this.#attempt(target)
+  }
+
+  /** The engine is too busy: the next one may not be. */
+  onShed(error: GatewayError): void {
+    this.#turn = null
+    this.#failure = error
+    this.#targetIndex++
+    this.#onTarget = 0
+    this.#enter()
+  }
+
+  /** The attempt's intent goes on file before its first byte goes out (invariant 7). */
+  #attempt(target: Target): void {
     const x = this.#x
     x.target = target
-    this.#translated = translated
+    const translated = this.#translated
     this.#onTarget++
     this.#onFile = true
     this.#reset()
@@ -114,7 +142,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     const x = this.#x
     x.attempts++
     // The first attempt begins with the admission: reading the clock costs more than the difference.
-    x.attemptAt = x.attempts === 1 ? x.admittedAt : performance.now()
+    x.attemptAt = x.attempts === 1 && x.queuedMs === 0 ? x.admittedAt : performance.now()
     x.sentAt = 0
     x.headAt = 0
     x.firstByteAt = 0
@@ -123,6 +151,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     x.finishReason = ''
     x.usage = UNKNOWN_USAGE
     x.error = null
+    x.reservedNano = x.costNano = -1
     x.dropped = ''
     x.approximated = ''
     this.#answer = null
@@ -200,6 +229,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     this.#call?.abort()
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#answer?.keepUsage()
+    if (this.#waits) this.#leaveFile()
     this.#x.error = 'client-closed'
     if (this.#x.status === 0) this.#x.status = ERROR_POLICY['client-closed'].status
     this.#settle('partial', true)
@@ -210,7 +240,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
     if (this.#x.settledAt !== 0) return
     this.#call?.abort()
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#fail(gatewayError('shutting-down', 'The gateway is shutting down, and the time that answers get to finish in is over. Send the request again.'))
+    const error = gatewayError('shutting-down', 'The gateway is shutting down, and the time that answers get to finish in is over. Send the request again.')
+    if (this.#waits) this.#refuse(error)
+    else this.#fail(error)
   }
 
   /** An attempt failed. Before commitment the plan goes on; after it the answer is broken off (invariant 3). */
@@ -243,10 +275,20 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
 
   /** None of the targets that are left can take the request: a row of its own, of what no provider saw. */
   #refuse(error: GatewayError): void {
+    this.#leaveFile()
+    this.#giveUp(error)
+  }
+
+  /** What follows is not the last attempt's. */
+  #leaveFile(): void {
     if (this.#onFile) this.#reset()
     this.#onFile = false
     this.#x.target = null
-    this.#giveUp(error)
+  }
+
+  /** In the queue before an engine. */
+  get #waits(): boolean {
+    return this.#turn !== null && !this.#turn.held
   }
 
   /** No attempt is left: the provider's own refusal of the request is handed on, everything else is told in our words. */
@@ -264,6 +306,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder {
 
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
+    this.#turn?.end()
+    this.#turn = null
     this.#layers.limiter.endAttempt(x, this.#prepared.admission)
     if (final) {
       x.settledAt = performance.now()

@@ -11,7 +11,9 @@ import { createLocalAnswers } from './local-answers.ts'
 import { createJournal } from './observability/journal.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
+import { Capacity } from './orchestration/capacity/capacity.ts'
 import { compileSnapshot } from './orchestration/compile-snapshot.ts'
+import { LeaseDesk, type DeskOptions } from './orchestration/limits/lease-desk.ts'
 import { Limiter } from './orchestration/limits/limiter.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
 import { anthropicMessages } from './transformation/anthropic-messages/dialect.ts'
@@ -71,10 +73,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstream = createUpstream()
   const journal = createJournal(options.journal)
   const metrics = createMetrics()
-  const limiter = new Limiter({
+  const leasing: DeskOptions = {
     now: () => performance.now(), wall: Date.now, send: options.tellAuthority, soon: queueMicrotask,
     after: (ms, task) => { setTimeout(task, ms).unref() },
-  })
+  }
+  const desk = new LeaseDesk(leasing)
+  const limiter = new Limiter(leasing, desk)
+  const capacity = new Capacity({ ...leasing, desk, random: Math.random })
   const sweeping = setInterval(() => limiter.sweep(), LIMITS_SWEEP_MS).unref()
   let draining = false
   let snapshot: Snapshot
@@ -84,6 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstream.setCredentials(compiled.credentials)
     snapshot = compiled.snapshot
     limiter.adopt([...config.limits ?? [], ...(config.budgets ?? []).filter(budget => budget.mode === 'hard').map(budgetLimit)], config.version)
+    capacity.adopt(config.capacity ?? [], config.version)
   }
   adopt(options.config)
 
@@ -94,7 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return token.ok ? snapshot.authenticate(token.value) : token
   }
   const serve = createJourney({
-    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter,
+    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter, capacity,
     dialects: DIALECTS, snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({
@@ -128,7 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
     },
     hearLimits: message => limiter.receive(message),
-    metrics: () => metrics.exportState(),
+    metrics: () => capacity.addTo(metrics.exportState()),
     async drain(graceMs) {
       draining = true
       certificateWatch.close()

@@ -6,6 +6,7 @@ import type { ConfigError } from './config-error.ts'
 import { ConfigProblems } from './config-problems.ts'
 import { parseLocated, type LocatedDocument } from './located-document.ts'
 import { resolveBudgets } from './resolve-budgets.ts'
+import { resolveCapacity } from './resolve-capacity.ts'
 import { resolveKeys } from './resolve-keys.ts'
 import { resolveLimits } from './resolve-limits.ts'
 import { resolveModels } from './resolve-models.ts'
@@ -67,6 +68,7 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
     keys: resolveKeys(file.keys ?? [], options.keys, problems),
     limits, prices,
     budgets: resolveBudgets(file.budgets ?? [], { limits, prices, models, logCalls: file.log.calls }, problems),
+    capacity: resolveCapacity(file.capacity ?? {}, providers, problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,

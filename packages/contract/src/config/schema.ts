@@ -11,6 +11,7 @@ export const MAX_CREDENTIALS = 16
 export const MAX_TARGETS = 16
 export const MAX_LIMITS = 256
 export const MAX_BUDGETS = 256
+export const MAX_CAPACITIES = 1_000
 /** Nano-dollars per million tokens (10,000 dollars), and in a budget. */
 export const MAX_PRICE = 1e13
 export const MAX_BUDGET = 4e15
@@ -130,6 +131,17 @@ const budget = strictMap({
   mode: oneOf(['hard', 'alert']).prefault('hard').describe('`hard`: a call that may not fit is refused. `alert`: only people are told.'),
 })
 
+const concurrency = wholeNumber(1, 100_000)
+const capacityMap = strictMap({
+  concurrency: concurrency.describe('Requests at the same time, over all workers.'),
+  queue: whole(1_000, 0, 100_000).describe('Requests that may wait in one worker.'),
+  wait: duration('10s', 1, 60 * MINUTE).describe('The longest wait while the queue comes and goes.'),
+  target: duration('100ms', 1, 10 * MINUTE).describe('The longest wait once the queue stands; at least two turnovers of the engine.'),
+  interval: duration('1s', 1, 10 * MINUTE).describe('A queue that was never empty for this long stands; at least as long as the engine takes for an answer.'),
+})
+const capacity = z.union([concurrency.transform(value => capacityMap.parse({ concurrency: value })), capacityMap],
+  { error: 'expected a number of requests at the same time, or a map with `concurrency`, `queue`, `wait`, `target`, `interval`' })
+
 /** `headrace.yaml`, version 1. Everything may be left out. */
 export const fileSchema = strictMap({
   server,
@@ -140,6 +152,8 @@ export const fileSchema = strictMap({
   prices: z.record(text(/^[^\p{Cc}\p{Cs}*]{0,320}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), price, { error: 'expected a map of targets to their prices' }).nullish()
     .describe('What models cost, dollars per million tokens, by `provider/model`.'),
   budgets: listOf(budget, MAX_BUDGETS, 'a list of budgets').nullish(),
+  capacity: z.record(text(/^[^/\s*]+\/[^\p{Cc}\p{Cs}*]{0,256}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), capacity, { error: 'expected a map of targets to what their engine takes' }).nullish()
+    .describe('How many requests an engine takes at the same time, by `provider/model`; more wait in a queue.'),
   log: section({
     calls: flag(true).describe('Write the call log.'),
     bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),
@@ -159,4 +173,5 @@ export type ProviderFile = NonNullable<NonNullable<ConfigFile['providers']>[stri
 export type KeyFile = NonNullable<ConfigFile['keys']>[number]
 export type LimitFile = NonNullable<ConfigFile['limits']>[number]
 export type PriceFile = NonNullable<ConfigFile['prices']>[string]
+export type CapacityFile = NonNullable<ConfigFile['capacity']>[string]
 export type BudgetFile = NonNullable<ConfigFile['budgets']>[number]

@@ -20,19 +20,20 @@ export const maskedConfigSchema = z.object({
   keys: z.array(keyViewSchema),
   limits: z.array(z.object({
     name: z.string(), per: z.array(z.string()), match: z.record(z.string(), z.array(z.string())),
-    amounts: z.array(z.object({ resource: z.string(), spec: z.record(z.string(), z.union([z.string(), z.number()])) })),
+    amounts: z.array(z.object({ resource: z.string(), spec: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) })),
   })),
   prices: z.array(z.object({ name: z.string(), version: z.string().describe('Dollars per million tokens: input/cached/cache-write/output.') })),
   budgets: z.array(z.object({
     name: z.string(), per: z.array(z.string()), match: z.record(z.string(), z.array(z.string())), amount: z.string(), window: z.union([z.string(), z.number().describe('Rolling, ms.')]), mode: z.string(),
   })),
+  capacity: z.array(z.object({ name: z.string(), concurrency: z.number(), queue: z.number(), waitMs: z.number(), targetMs: z.number(), intervalMs: z.number() })),
   policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   log: z.object({ retentionMs: z.number(), maxBytes: z.number().describe('Of the database, in use.') }).nullable().describe('What the call log keeps; null = everything.'),
 })
 export type MaskedConfig = z.infer<typeof maskedConfigSchema>
 
 /** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
-export function maskedConfig({ version, server, providers, models, keys, limits, prices, budgets, policy, log }: ResolvedConfig): MaskedConfig {
+export function maskedConfig({ version, server, providers, models, keys, limits, prices, budgets, capacity, policy, log }: ResolvedConfig): MaskedConfig {
   return {
     version,
     server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
@@ -42,6 +43,7 @@ export function maskedConfig({ version, server, providers, models, keys, limits,
     limits: (limits ?? []).map(maskedLimit),
     prices: (prices ?? []).map(({ name, price }) => ({ name, version: price.version })),
     budgets: (budgets ?? []).map(({ name, per, match, amount, window, mode }) => ({ name, per: [...per], match: maskedMatch(match), amount: dollars(amount), window, mode })),
+    capacity: (capacity ?? []).map(rule => ({ ...rule })),
     policy: { ...policy },
     log: log === undefined ? null : { retentionMs: log.retentionMs, maxBytes: log.maxBytes },
   }

@@ -188,6 +188,8 @@ export class Counter {
       const { attachment, need } = head
       if (free < need) {
         if (this.#recalling > 0 || this.#recallOthers(head)) return
+        // An engine's slots: the head waits for the next one that comes back, and all others behind it.
+        if (this.#spec.kind === 'slots' && this.#spec.patient === true) return
         this.#starve(attachment, need)
         this.#ports.send(attachment, {
           op: 'deny', id: attachment.id, need, left: Math.max(0, free), waitMs: this.#meter.waitFor(need, this.#ports.moment()),

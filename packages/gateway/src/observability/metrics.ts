@@ -63,7 +63,7 @@ class MetricsRegistry implements Metrics {
     if (cachedInputTokens > 0) series.cachedInput += cachedInputTokens
     if (reasoningTokens > 0) series.reasoning += reasoningTokens
     if (x.firstByteAt === 0 || x.committedAt === 0) return
-    if (x.attempts === 1) series.overhead.record((x.sentAt - x.startedAt + (x.stream ? x.committedAt - x.firstByteAt : 0)) / 1000)
+    if (x.attempts === 1) series.overhead.record((x.sentAt - x.startedAt - x.queuedMs + (x.stream ? x.committedAt - x.firstByteAt : 0)) / 1000)
     if (!x.stream) return
     series.firstToken.record((x.committedAt - x.startedAt) / 1000)
     if (outputTokens > 1) series.interToken.record((x.settledAt - x.firstByteAt) / (outputTokens - 1) / 1000)

@@ -4,6 +4,7 @@ import {
 } from '@headrace/contract'
 import { AllowList } from './allow-list.ts'
 import { createAuthenticator } from './authenticate.ts'
+import { CapacityTable } from './capacity/capacity-table.ts'
 import { compileProvider, headerLine, type CompiledProvider } from './compile-target.ts'
 import { isModelName } from './model-name.ts'
 import { ModelTable } from './model-table.ts'
@@ -21,7 +22,8 @@ const SUGGESTION_CANDIDATES = 200
 /** Compiles a checked configuration into frozen lookups. Throws on what `loadConfig` would have refused; does no I/O. */
 export function compileSnapshot(config: ResolvedConfig, hooks: Hooks = NO_HOOKS): CompiledConfig {
   const prices = new PriceTable(config.prices ?? [])
-  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)), prices)]))
+  const capacity = new CapacityTable(config.capacity ?? [])
+  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)), prices, capacity)]))
   const table = new ModelTable(config.models, providers)
   const entries = modelEntries(config)
   // By key id: null = all models. A principal whose key is not here comes from elsewhere and may call nothing.

@@ -1,6 +1,7 @@
 import type { DialectId, Operation, Origin, ProviderConfig, Target } from '@headrace/contract'
 import gatewayPackage from '../../package.json' with { type: 'json' }
 import { asciiJson, headerSafe } from './model-name.ts'
+import type { CapacityTable } from './capacity/capacity-table.ts'
 import type { PriceTable } from './price-table.ts'
 
 /** Where a dialect's operations live below the base path; '' = it has none such. */
@@ -16,10 +17,11 @@ export interface CompiledProvider {
   readonly paths: Readonly<Record<Operation, string>>
   readonly headers: string
   readonly prices: PriceTable
+  readonly capacity: CapacityTable
 }
 
 /** Throws on a header that would not render to one clean line: a checked configuration has none. */
-export function compileProvider(config: ProviderConfig, prices: PriceTable): CompiledProvider {
+export function compileProvider(config: ProviderConfig, prices: PriceTable, capacity: CapacityTable): CompiledProvider {
   const url = new URL(config.baseUrl)
   const base = url.pathname.replace(/\/+$/, '')
   const paths = OPERATION_PATHS[config.dialect]
@@ -30,7 +32,7 @@ export function compileProvider(config: ProviderConfig, prices: PriceTable): Com
     origin: Object.freeze({ tls, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), authority: url.host, proxy: config.proxy }),
     paths: Object.freeze({ chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']) }),
     headers: renderHeaders(config),
-    prices,
+    prices, capacity,
   })
 }
 
@@ -54,7 +56,7 @@ export function compileTargets(provider: CompiledProvider, model: string): reado
   const shared = {
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
     timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, modelJson: asciiJson(model),
-    price: provider.prices.find(name),
+    price: provider.prices.find(name), capacity: provider.capacity.find(name),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
 }

@@ -112,8 +112,10 @@ export class LeaseDesk {
     // What comes back late to an idle lease is given back by the next sweeps.
     lease.touched = true
     this.#soil(lease)
-    this.#serve(lease)
-    if (lease.tight && lease.balance > 0) this.#news(lease, 'report', 0, 0, true)
+    // Where slots are queued for, other workers may stand before our own waiters: the authority says who is next.
+    const queued = lease.asking && isPatient(lease)
+    if (!queued) this.#serve(lease)
+    if ((lease.tight || queued) && lease.balance > 0) this.#news(lease, 'report', 0, 0, true)
   }
 
   /** Units used in a window that is over, and not needed after all: they go back to it. What the authority knows as used stays what it is. */
@@ -244,6 +246,7 @@ export class LeaseDesk {
     this.#adapt(lease, next.units)
     // Whoever must ask gives back what it has: so nobody holds a part of what another one is refused.
     this.#news(lease, 'ask', next.units, lease.want, true)
+    if (isPatient(lease)) return
     this.#options.after(WAIT_MS, () => {
       if (!lease.asking || lease.asks !== ask) return
       lease.asking = false
@@ -317,4 +320,9 @@ export class LeaseDesk {
     this.#ops = []
     this.#options.send({ type: 'limits', ops })
   }
+}
+
+/** Whoever waits is not refused by the authority, however long it takes. */
+function isPatient({ spec }: Lease): boolean {
+  return spec.kind === 'slots' && spec.patient === true
 }

@@ -56,9 +56,10 @@ export class Limiter {
   readonly #forecast = new TokenForecast()
   #table: LimitTable
 
-  constructor(options: DeskOptions) {
+  /** `desk`: shared with whoever else leases from the authority. */
+  constructor(options: DeskOptions, desk = new LeaseDesk(options)) {
     this.#options = options
-    this.#desk = new LeaseDesk(options)
+    this.#desk = desk
     this.#table = new LimitTable([], 0, this.#openLease)
   }
 

@@ -1,0 +1,57 @@
+import type { GatewayError } from '@headrace/contract'
+import type { Lane } from './fair-line.ts'
+
+/** Who waits for an engine. Exactly one of the two is called, once, and neither after `Turn.end`. */
+export interface TurnHolder {
+  /** The engine has a place: the request may be sent. */
+  onTurn(): void
+  /** It will not come to it in time (`overloaded`). */
+  onShed(error: GatewayError): void
+}
+
+/** Where a turn stands with: kept by the gate that made it. */
+export interface TurnKeeper {
+  /** The request is over, or its client has left. */
+  ended(turn: Turn): void
+}
+
+/**
+ * One attempt's place at an engine, or in the queue before it.
+ *
+ *   WAITING --slot--> HELD --end--> OVER
+ *      +-- shed, or end (the client left) --> OVER
+ */
+export class Turn {
+  readonly keeper: TurnKeeper
+  readonly holder: TurnHolder
+  readonly tenant: string
+  readonly key: string
+  /** Monotonic ms: when it began to wait, when it must have begun to be answered, and when it got its place. */
+  readonly since: number
+  readonly deadline: number
+  heldAt = 0
+  held = false
+  over = false
+  /** Refused at once: nobody is called. */
+  refusal: GatewayError | null = null
+  /** Its place in the line. */
+  lane: Lane | null = null
+  older: Turn | null = null
+  newer: Turn | null = null
+
+  constructor(keeper: TurnKeeper, holder: TurnHolder, tenant: string, key: string, since: number, deadline: number) {
+    this.keeper = keeper
+    this.holder = holder
+    this.tenant = tenant
+    this.key = key
+    this.since = since
+    this.deadline = deadline
+  }
+
+  /** Gives the place up, at the engine or in the queue. Idempotent. */
+  end(): void {
+    if (this.over) return
+    this.over = true
+    this.keeper.ended(this)
+  }
+}
