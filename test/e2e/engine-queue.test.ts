@@ -59,7 +59,7 @@ describe('an engine whose capacity is configured', () => {
     engine.release()
     expect((await first).status).toBe(200)
     const rows = await rig.headrace.logs('outcome=refused', 2)
-    expect(rows.map(row => [row.errorKind, row.provider, row.targetModel])).toEqual([['overloaded', 'up', 'single-a'], ['overloaded', 'up', 'single-a']])
+    expect(rows.map(row => [row.errorKind, row.attempt, row.costNano])).toEqual([['overloaded', 0, -1], ['overloaded', 0, -1]])
     expect(rig.upstream.of('single-a')).toHaveLength(1)
   })
 

@@ -1,4 +1,4 @@
-import type { CapacityRule, Exchange, MetricsState } from '@headrace/contract'
+import type { CapacityRule, Exchange, MetricsState, Target } from '@headrace/contract'
 import { EngineGate, type GateOptions } from './engine-gate.ts'
 import type { Turn, TurnHolder } from './turn.ts'
 
@@ -20,11 +20,11 @@ export class Capacity {
     for (const [name, gate] of this.#gates) if (!names.has(name) && gate.idle) this.#gates.delete(name)
   }
 
-  /** A place at the engine of `x.target`, whose rule is given: at once (`held`), later (`holder` hears of it), or never (`refusal`). Every turn must come to its `end`. */
-  take(rule: CapacityRule, x: Exchange, holder: TurnHolder): Turn {
+  /** A place at the engine of `target`, whose rule is given: at once (`held`), later (`holder` hears of it), or never (`refusal`). Every turn must come to its `end`. */
+  take(rule: CapacityRule, target: Target, x: Exchange, holder: TurnHolder): Turn {
     let gate = this.#gates.get(rule.name)
     if (gate === undefined) this.#gates.set(rule.name, gate = new EngineGate(rule, this.#version, this.#options))
-    return gate.enter(x, holder)
+    return gate.enter(target, x, holder)
   }
 
   /** Adds the queues' series to a worker's metrics. */

@@ -1,5 +1,5 @@
 import { LogHistogram } from '@headrace/bytes'
-import { gatewayError, type CapacityRule, type CounterSpec, type Exchange, type GatewayError } from '@headrace/contract'
+import { gatewayError, type CapacityRule, type CounterSpec, type Exchange, type GatewayError, type Target } from '@headrace/contract'
 import type { DeskOptions, LeaseDesk } from '../limits/lease-desk.ts'
 import type { Lease } from '../limits/lease.ts'
 import { FairLine } from './fair-line.ts'
@@ -61,11 +61,9 @@ export class EngineGate implements TurnKeeper {
   get idle(): boolean { return this.#inUse === 0 && this.#line.size === 0 && !this.#asking }
 
   /** A place at once (`held`), one in the queue, or a refusal (`refusal`). */
-  enter(x: Exchange, holder: TurnHolder): Turn {
+  enter(target: Target, x: Exchange, holder: TurnHolder): Turn {
     const now = this.#options.now()
-    const timeouts = x.target?.timeouts
-    const deadline = x.startedAt + Math.min(timeouts?.firstToken ?? Infinity, timeouts?.total ?? Infinity)
-    const turn = new Turn(this, holder, x.principal?.tenant ?? '', x.principal?.keyId ?? '', now, deadline)
+    const turn = new Turn(this, holder, target, x, now)
     if (this.#lease.closed) this.#lease = this.#open()
     if (this.#line.size === 0 && this.#lease.has(1, this.#options.wall())) {
       this.#options.desk.take(this.#lease, 1)
@@ -80,6 +78,8 @@ export class EngineGate implements TurnKeeper {
     this.#inUse--
     this.#lease.busy--
     this.#standing.learn(this.#options.now() - turn.heldAt)
+    // A place is free and nobody waits for it.
+    if (this.#line.size === 0) this.#standing.served()
     this.#options.desk.putBack(this.#lease, 1, true)
   }
 
@@ -87,7 +87,8 @@ export class EngineGate implements TurnKeeper {
     const stands = this.#standing.stands(now)
     if (!stands && this.#line.ahead(turn.tenant, turn.key) * this.#standing.turnoverMs > Math.min(this.#rule.waitMs, turn.deadline - now)) return this.#refuse(turn, 'hopeless')
     this.#line.add(turn)
-    if (this.#line.size > this.#rule.queue) {
+    // Those whom the engine can take at once wait for a message only, and may be as many as it takes.
+    if (this.#line.size > this.#rule.queue + Math.max(0, this.#rule.concurrency - this.#inUse)) {
       const surplus = this.#line.surplus(turn, stands)
       if (surplus === turn) {
         this.#line.remove(turn)
@@ -121,9 +122,10 @@ export class EngineGate implements TurnKeeper {
     if (turn === null) return this.#options.desk.putBack(lease, 1, false)
     if (this.#line.size === 0) this.#standing.served()
     this.#options.desk.commit(lease, 1)
-    this.#waits.record((now - turn.since) / 1_000)
+    const waited = now - turn.since
+    this.#waits.record(waited / 1_000)
     this.#hold(turn, now)
-    turn.holder.onTurn()
+    turn.holder.onTurn(turn.target, waited)
   }
 
   #hold(turn: Turn, now: number): void {

@@ -1,10 +1,10 @@
-import type { GatewayError } from '@headrace/contract'
+import type { Exchange, GatewayError, Target } from '@headrace/contract'
 import type { Lane } from './fair-line.ts'
 
 /** Who waits for an engine. Exactly one of the two is called, once, and neither after `Turn.end`. */
 export interface TurnHolder {
-  /** The engine has a place: the request may be sent. */
-  onTurn(): void
+  /** The engine has a place: the request may be sent. `waitedMs`: how long that took. */
+  onTurn(target: Target, waitedMs: number): void
   /** It will not come to it in time (`overloaded`). */
   onShed(error: GatewayError): void
 }
@@ -24,6 +24,7 @@ export interface TurnKeeper {
 export class Turn {
   readonly keeper: TurnKeeper
   readonly holder: TurnHolder
+  readonly target: Target
   readonly tenant: string
   readonly key: string
   /** Monotonic ms: when it began to wait, when it must have begun to be answered, and when it got its place. */
@@ -39,13 +40,14 @@ export class Turn {
   older: Turn | null = null
   newer: Turn | null = null
 
-  constructor(keeper: TurnKeeper, holder: TurnHolder, tenant: string, key: string, since: number, deadline: number) {
+  constructor(keeper: TurnKeeper, holder: TurnHolder, target: Target, x: Exchange, since: number) {
     this.keeper = keeper
     this.holder = holder
-    this.tenant = tenant
-    this.key = key
+    this.target = target
+    this.tenant = x.principal?.tenant ?? ''
+    this.key = x.principal?.keyId ?? ''
     this.since = since
-    this.deadline = deadline
+    this.deadline = x.startedAt + Math.min(target.timeouts.firstToken, target.timeouts.total)
   }
 
   /** Gives the place up, at the engine or in the queue. Idempotent. */
