@@ -55,7 +55,8 @@ function configuration(port: number, upstreams: Upstreams, options: HeadraceOpti
   })
 }
 
-async function startWorker(home: string, port: number, text: string, env: NodeJS.ProcessEnv, options: HeadraceOptions): Promise<Contender> {
+/** One worker alone, spoken to as the supervisor does. `home` holds a folder `data`. */
+export async function startWorker(home: string, port: number, text: string, env: NodeJS.ProcessEnv, options: HeadraceOptions): Promise<Contender> {
   const loaded = loadConfig({ text, path: null, version: 1, keys: [], readFile: (path) => readFileSync(path, 'utf8'), known: [], env: {}, sandboxUrl: null })
   if (!loaded.ok) throw new Error(`Headrace refuses the bench's configuration: ${formatConfigErrors(loaded.error, null, text)}`)
   const profile = options.cpuProf == null ? [] : ['--cpu-prof', '--cpu-prof-dir', options.cpuProf]

@@ -21,7 +21,8 @@ export class SseDecoder {
   #afterCr = false
   #firstLine = true
   #event = ''
-  #data: string[] = []
+  #data = ''
+  #hasData = false
   #id = ''
 
   constructor(onEvent: (event: SseEvent) => void, limit: number = DEFAULT_LIMIT) {
@@ -31,6 +32,37 @@ export class SseDecoder {
 
   /** The chunk may be reused after the call. */
   push(chunk: Buffer): void {
+    if (this.failed) return
+    if (this.#line.length === 0 && !this.#afterCr && this.#size + chunk.length <= this.#limit && !chunk.includes(CR)) this.#pushLines(chunk)
+    else this.#pushBytes(chunk)
+  }
+
+  /** The usual chunk: it begins with a line, lines end in LF, and it is too short for an event that is too large. Read as text, and not byte by byte. */
+  #pushLines(chunk: Buffer): void {
+    const end = chunk.lastIndexOf(LF) + 1
+    if (end > 0) this.#readLines(chunk.utf8Slice(0, end))
+    if (end === chunk.length) return
+    this.#size += chunk.length - end
+    this.#line.push(Buffer.from(chunk.subarray(end)))
+  }
+
+  #readLines(text: string): void {
+    let at = this.#firstLine && text.startsWith(BOM) ? 1 : 0
+    let since = at
+    this.#firstLine = false
+    while (at < text.length) {
+      const end = text.indexOf('\n', at)
+      if (end === at) {
+        this.#dispatch()
+        since = end + 1
+      } else if (text.startsWith('data: ', at)) this.#addData(text.slice(at + 6, end))
+      else this.#field(text.slice(at, end))
+      at = end + 1
+    }
+    if (since < text.length) this.#size += Buffer.byteLength(text.slice(since))
+  }
+
+  #pushBytes(chunk: Buffer): void {
     let start = 0
     for (let at = 0; at < chunk.length && !this.failed; at++) {
       const byte = chunk[at]
@@ -49,7 +81,7 @@ export class SseDecoder {
     if (this.#size > this.#limit) {
       this.failed = true
       this.#line = []
-      this.#data = []
+      this.#data = ''
     }
     return !this.failed
   }
@@ -69,19 +101,25 @@ export class SseDecoder {
     const colon = line.indexOf(':')
     const name = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1)
-    if (name === 'data') this.#data.push(value)
+    if (name === 'data') this.#addData(value)
     else if (name === 'event') this.#event = value
     else if (name === 'id' && !value.includes('\0')) this.#id = value
     else if (line.startsWith('{') || line.startsWith('<')) this.foreign = true
+  }
+
+  #addData(value: string): void {
+    this.#data = this.#hasData ? `${this.#data}\n${value}` : value
+    this.#hasData = true
   }
 
   #dispatch(): void {
     this.#size = 0
     const event = this.#event === '' ? 'message' : this.#event
     this.#event = ''
-    if (this.#data.length === 0) return
-    const data = this.#data.join('\n')
-    this.#data = []
+    if (!this.#hasData) return
+    const data = this.#data
+    this.#data = ''
+    this.#hasData = false
     this.#onEvent({ event, data, id: this.#id })
   }
 }

@@ -50,7 +50,8 @@ export interface Gateway {
 /** How often idle leases are looked at, ms. */
 const LIMITS_SWEEP_MS = 250
 
-const DIALECTS: Dialects = Object.freeze({
+/** Every dialect that is spoken. */
+export const DIALECTS: Dialects = Object.freeze({
   relay: Object.freeze({ 'openai-chat': openAiChat, 'anthropic-messages': anthropicMessages }),
   translating: Object.freeze({ 'openai-chat': openAiChatTranslation, 'anthropic-messages': anthropicMessagesTranslation }),
 })

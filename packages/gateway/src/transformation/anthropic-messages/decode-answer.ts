@@ -1,6 +1,7 @@
 import { JsonView } from '@headrace/bytes'
 import { gatewayError, type FinishReason, type GatewayError } from '@headrace/contract'
 import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
+import { TextTemplate } from '../neutral/text-template.ts'
 import { classifyStreamError } from '../relay/classify-response.ts'
 import { asObject, asText, parseJson } from '../relay/json-value.ts'
 import { neutralUsage, NOTHING, readFirstUsage, readUsage, type AnthropicUsage } from './read-usage.ts'
@@ -22,8 +23,17 @@ export class MessageAnswerParser implements AnswerParser {
   state: 'open' | 'finished' | 'done' = 'open'
   #usage: AnthropicUsage = NOTHING
   readonly #blocks = new Map<number, Block>()
+  readonly #template = new TextTemplate()
+  /** The block that the learned events belong to. */
+  #templateItem = 0
 
   event(data: string, emit: Emit): void {
+    const text = this.#template.match(data)
+    if (text !== null) return emit({ type: 'text-delta', choice: 0, item: this.#templateItem, text })
+    this.#parse(data, emit)
+  }
+
+  #parse(data: string, emit: Emit): void {
     const value = asObject(parseJson(data))
     if (value === null) return emit({ type: 'error', error: protocol('The provider sent an event that is not a JSON object.') })
     const item = typeof value['index'] === 'number' ? value['index'] : 0
@@ -33,7 +43,14 @@ export class MessageAnswerParser implements AnswerParser {
         return this.#start(message, readFirstUsage(message['usage']), emit)
       }
       case 'content_block_start': return this.#beginBlock(item, asObject(value['content_block']) ?? {}, emit)
-      case 'content_block_delta': return this.#delta(item, asObject(value['delta']) ?? {}, emit)
+      case 'content_block_delta': {
+        const delta = asObject(value['delta']) ?? {}
+        if (delta['type'] === 'text_delta' && asText(delta['text']) !== '') {
+          this.#templateItem = item
+          this.#template.learn(data, 'text', asText(delta['text']))
+        }
+        return this.#delta(item, delta, emit)
+      }
       case 'content_block_stop': return this.#endBlock(item, emit)
       case 'message_delta': {
         const delta = asObject(value['delta']) ?? {}

@@ -51,12 +51,17 @@ function encodeItem(item: FoldedItem): Writable {
 
 const frame = (name: string, data: Writable): string => utf8AsLatin1(`event: ${name}\ndata: ${writeJson(data)}\n\n`)
 
+const TEXT_TAIL = '}}\n\n'
+
 /** The events of a Messages stream. One block is open at a time; a late piece of one that is closed still names it. */
 export class MessageStreamEncoder implements AnswerEncoder {
   readonly #facts: AnswerFacts
   /** Block index by item. */
   readonly #blocks = new Map<number, number>()
   #open = -1
+  /** What a piece of text begins with, for the item that spoke last. */
+  #textHead = ''
+  #textItem = -1
   #calls = false
   #refused = false
   #usage: Usage = UNKNOWN_USAGE
@@ -71,7 +76,7 @@ export class MessageStreamEncoder implements AnswerEncoder {
     if ('choice' in event && event.choice !== 0) return ''
     switch (event.type) {
       case 'start': return this.#start(event.id, event.model)
-      case 'text-delta': return this.#grow(event.item, { type: 'text', text: '' }, `"text_delta","text":${JSON.stringify(event.text)}`)
+      case 'text-delta': return this.#text(event.item, event.text)
       case 'refusal-delta':
         this.#refused = true
         return this.#grow(event.item, { type: 'text', text: '' }, `"text_delta","text":${JSON.stringify(event.text)}`)
@@ -116,6 +121,15 @@ export class MessageStreamEncoder implements AnswerEncoder {
   #grow(item: number, block: Writable, delta: string): string {
     const begun = this.#blocks.has(item) ? '' : this.#begin(item, block)
     return begun + this.#delta(item, delta)
+  }
+
+  /** Nearly all events of nearly all streams are of this kind. */
+  #text(item: number, text: string): string {
+    if (item === this.#textItem) return this.#textHead + utf8AsLatin1(JSON.stringify(text)) + TEXT_TAIL
+    const begun = this.#blocks.has(item) ? '' : this.#begin(item, { type: 'text', text: '' })
+    this.#textItem = item
+    this.#textHead = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${this.#blocks.get(item)},"delta":{"type":"text_delta","text":`
+    return begun + this.#text(item, text)
   }
 
   #delta(item: number, delta: string): string {

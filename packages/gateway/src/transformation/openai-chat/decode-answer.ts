@@ -1,6 +1,7 @@
 import { gatewayError, type FinishReason } from '@headrace/contract'
 import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
 import { classifyStreamError, isError } from '../relay/classify-response.ts'
+import { TextTemplate } from '../neutral/text-template.ts'
 import { asList, asObject, asText, parseJson } from '../relay/json-value.ts'
 import { readUsage } from './read-usage.ts'
 
@@ -26,8 +27,17 @@ export class ChatAnswerParser implements AnswerParser {
   state: 'open' | 'finished' | 'done' = 'open'
   #started = false
   readonly #choices = new Map<number, ChoiceState>()
+  readonly #template = new TextTemplate()
+  /** The choice that the learned events belong to. */
+  #templateChoice = 0
 
   event(data: string, emit: Emit): void {
+    const text = this.#template.match(data)
+    if (text !== null) return this.#grow(this.#templateChoice, this.#stateOf(this.#templateChoice), 'text-delta', text, emit)
+    this.#parse(data, emit)
+  }
+
+  #parse(data: string, emit: Emit): void {
     if (data.trim() === '[DONE]') {
       if (this.state === 'finished') this.state = 'done'
       else emit({ type: 'error', error: gatewayError('upstream-truncated', 'The provider ended the stream before it gave a finish reason.', { upstreamStatus: 200 }) })
@@ -37,6 +47,19 @@ export class ChatAnswerParser implements AnswerParser {
     if (value === null) return emit({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent an event that is not a JSON object.', { upstreamStatus: 200 }) })
     if (isError(value['error']) || (value['type'] === 'error' && value['choices'] === undefined)) return emit({ type: 'error', error: classifyStreamError(value) })
     this.#read(value, 'delta', emit)
+    this.#learn(data, value)
+  }
+
+  /** An event that adds text and says nothing else. */
+  #learn(data: string, value: JsonObject): void {
+    const choices = asList(value['choices'])
+    const choice = asObject(choices[0])
+    const delta = asObject(choice?.['delta'])
+    if (choices.length !== 1 || choice === null || delta === null || value['usage'] != null || choice['finish_reason'] != null || choice['logprobs'] != null) return
+    const text = asText(delta['content'])
+    if (text === '' || !Object.entries(delta).every(([name, member]) => name === 'content' || name === 'role' || member === null)) return
+    this.#templateChoice = typeof choice['index'] === 'number' ? choice['index'] : 0
+    this.#template.learn(data, 'content', text)
   }
 
   answer(value: unknown, _text: string, emit: Emit): void {

@@ -76,10 +76,15 @@ export class ChatStreamEncoder implements AnswerEncoder {
   /** Readable thoughts of the item that grows: a signature is told together with what it signs. */
   #thoughts = ''
   #usage: Usage = UNKNOWN_USAGE
+  /** What a chunk of text begins with, for the choice that spoke last. */
+  #textHead = ''
+  #textChoice = -1
+  readonly #textTail: string
 
   constructor(facts: AnswerFacts) {
     this.#facts = facts
     this.#suffix = facts.includeUsage ? ',"usage":null}\n\n' : '}\n\n'
+    this.#textTail = `},"logprobs":null,"finish_reason":null}]${this.#suffix}`
   }
 
   event(event: StreamEvent): string {
@@ -90,7 +95,7 @@ export class ChatStreamEncoder implements AnswerEncoder {
         this.#prefix = utf8AsLatin1(`data: ${head.slice(0, -1)},"choices":`)
         return this.#delta(0, '')
       }
-      case 'text-delta': return this.#delta(event.choice, `"content":${JSON.stringify(event.text)}`)
+      case 'text-delta': return this.#text(event.choice, event.text)
       case 'refusal-delta': return this.#delta(event.choice, `"refusal":${JSON.stringify(event.text)}`)
       case 'reasoning-delta':
         this.#thoughts += event.text
@@ -118,6 +123,16 @@ export class ChatStreamEncoder implements AnswerEncoder {
     this.#counts.set(event.choice, index + 1)
     this.#calls.set(`${event.choice}:${event.item}`, index)
     return writeJson({ index, id: event.id, type: 'function', function: { name: event.name, arguments: '' } })
+  }
+
+  /** Nearly all chunks of nearly all streams are of this kind. */
+  #text(choice: number, text: string): string {
+    const first = this.#begin(choice)
+    if (choice !== this.#textChoice) {
+      this.#textChoice = choice
+      this.#textHead = `${this.#prefix}[{"index":${choice},"delta":{"content":`
+    }
+    return first + this.#textHead + utf8AsLatin1(JSON.stringify(text)) + this.#textTail
   }
 
   #delta(choice: number, members: string): string {
