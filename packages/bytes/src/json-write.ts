@@ -10,6 +10,7 @@ export class RawJson {
 /** What `writeJson` takes. Members that are undefined are left out. */
 export type Writable = string | number | boolean | null | undefined | RawJson | readonly Writable[] | { readonly [name: string]: Writable }
 
+const PLAIN_NAME = /^[A-Za-z0-9_]+$/
 const NOT_ASCII = /[^\x00-\x7f]/
 
 /** JSON text of a value in which raw JSON may stand. Recursion is as deep as the value that our own code built; raw text is not looked into. */
@@ -21,8 +22,10 @@ export function writeJson(value: Writable): string {
     for (const element of value as readonly Writable[]) text += text === '' ? writeJson(element) : `,${writeJson(element)}`
     return `[${text}]`
   }
-  for (const [name, member] of Object.entries(value as { readonly [name: string]: Writable })) {
-    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${writeJson(member)}`
+  const members = value as { readonly [name: string]: Writable }
+  for (const name of Object.keys(members)) {
+    const member = members[name]
+    if (member !== undefined) text += `${text === '' ? '' : ','}${PLAIN_NAME.test(name) ? `"${name}"` : JSON.stringify(name)}:${writeJson(member)}`
   }
   return `{${text}}`
 }

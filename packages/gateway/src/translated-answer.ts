@@ -1,5 +1,5 @@
 import {
-  gatewayError,
+  gatewayError, UNKNOWN_USAGE,
   type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
 } from '@headrace/contract'
 import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
@@ -56,11 +56,12 @@ export class TranslatedAnswer implements AttemptAnswer {
 
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
   end(): AnswerEnd {
-    if (!this.#isStream) {
+    if (!this.#refused) this.#decoder.end(this.#onEvent)
+    // An answer with usage is an answer; only one without is looked at for an error under a good status.
+    if (!this.#isStream && (this.#refused || this.#error !== null || this.#x.usage === UNKNOWN_USAGE)) {
       const error = this.#translated.provider.relay.classifyResponse(this.#x.upstreamStatus, this.#head, this.#judged())
       if (error !== null) return error
     }
-    this.#decoder.end(this.#onEvent)
     if (this.#error !== null) return this.#error
     if (this.#x.stream) {
       this.#speaks = true

@@ -69,16 +69,18 @@ export class MessageAnswerParser implements AnswerParser {
 
   answer(value: unknown, text: string, emit: Emit): void {
     const message = asObject(value) ?? {}
-    const content = JsonView.parse(text)?.get('content')
-    if (content?.kind !== 'array') return emit({ type: 'error', error: protocol('The provider\'s answer has no content.') })
+    const content = message['content']
+    if (!Array.isArray(content)) return emit({ type: 'error', error: protocol('The provider\'s answer has no content.') })
     this.#start(message, readUsage(message['usage']), emit)
-    for (const [item, view] of content.elements().entries()) {
-      const block = asObject(parseJson(view.raw)) ?? {}
-      // Key order and number lexemes of a tool's input are kept.
-      const raw = view.get('input').raw
-      this.#beginBlock(item, block, emit)
+    let views: readonly JsonView[] | null = null
+    for (const [item, element] of content.entries()) {
+      this.#beginBlock(item, asObject(element) ?? {}, emit)
       const begun = this.#blocks.get(item)
-      if (begun !== undefined && begun.kind === 'tool_use') begun.input = raw
+      if (begun?.kind === 'tool_use') {
+        // Key order and number lexemes of a tool's input are kept.
+        views ??= JsonView.parse(text)?.get('content').elements() ?? []
+        begun.input = views[item]?.get('input').raw ?? ''
+      }
       this.#endBlock(item, emit)
     }
     this.#finish(asText(message['stop_reason']), asText(message['stop_sequence']), emit)
