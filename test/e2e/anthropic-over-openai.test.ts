@@ -37,6 +37,15 @@ describe('Anthropic\'s SDK over a provider that speaks Chat Completions', () => 
     expect((await rig.headrace.logs('model=up/chat'))[0]).toMatchObject({ dialect: 'anthropic-messages', outcome: 'settled', status: 200, inputTokens: 11, outputTokens: 3, cachedInputTokens: 4, finishReason: 'stop' })
   })
 
+  it('counts tokens by estimate where its provider cannot, says so, and leaves a row that names no provider', async () => {
+    const { data, response } = await client.messages.countTokens({ model: 'up/count', system: 'the water behind the gate '.repeat(100), messages, tools }).withResponse()
+    expect(data.input_tokens).toBeGreaterThan(450)
+    expect(data.input_tokens).toBeLessThan(700)
+    expect(response.headers.get('headrace-approximated')).toBe('input_tokens')
+    expect(rig.upstream.of('count')).toEqual([])
+    expect((await rig.headrace.logs('model=up/count'))[0]).toMatchObject({ outcome: 'answered', operation: 'count-tokens', status: 200, provider: '', approximated: 'input_tokens' })
+  })
+
   it('streams, and the events are those of the real thing', async () => {
     rig.upstream.on('stream', answerStream(stream(['one ', 'two ', 'thrée'])))
     const running = client.messages.stream({ model: 'up/stream', max_tokens: 64, messages })

@@ -1,7 +1,7 @@
 import type { ErrorKind } from './errors.ts'
 
-/** How a call stands in the log. `unknown`: begun, and nobody lived to tell; `refused`: never reached a provider. */
-export type Outcome = 'settled' | 'partial' | 'unknown' | 'refused'
+/** How a call stands in the log. `unknown`: begun, and nobody lived to tell; `refused` and `answered` (by the gateway itself): never reached a provider. */
+export type Outcome = 'settled' | 'partial' | 'unknown' | 'refused' | 'answered'
 
 /**
  * One row of the call log: one upstream attempt, or one refused request. Durations are milliseconds from `startedAt`, -1 = did not happen.

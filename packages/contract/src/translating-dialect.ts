@@ -59,6 +59,8 @@ export interface TranslatingDialect {
   createEncoder(stream: boolean, facts: AnswerFacts): AnswerEncoder
   /** Content type of an encoded answer. */
   contentType(stream: boolean): string
+  /** The dialect's answer to a question for input tokens: the member that holds the count, and the whole body, ASCII. Left out = it has no such question. */
+  readonly tokenCount?: { readonly field: string, encode(tokens: number): string }
   /** The provider's own words in a refusal of the request; null = none that can be read. */
   readRefusal(body: string): { readonly message: string, readonly param: string | null } | null
 }

@@ -91,6 +91,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (target === undefined) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
     if (target.dialect === this.#x.dialect) return this.#begin(target, null)
     this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody)
+    if (this.#x.operation === 'count-tokens') return this.#count(this.#translator)
     const translated = this.#translator.translate(target)
     if (translated.ok) return this.#begin(target, translated.value)
     this.#refusal ??= translated.error
@@ -279,6 +280,20 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#giveUp(error)
   }
 
+  /** Providers count for requests in their own dialect: for another one's the gateway estimates, and says so. */
+  #count(translator: Translator): void {
+    const counted = translator.countTokens()
+    if (!counted.ok) return this.#refuse(counted.error)
+    const x = this.#x
+    this.#leaveFile()
+    x.approximated = counted.value.approximated
+    x.status = 200
+    x.committedAt = performance.now()
+    x.responseBytes = counted.value.body.length
+    this.#prepared.sink.respond(200, counted.value.headers + x.answerHeaders, counted.value.body)
+    this.#settle('answered', true)
+  }
+
   /** What follows is not the last attempt's. */
   #leaveFile(): void {
     if (this.#onFile) this.#reset()
@@ -315,7 +330,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
       this.#prepared.sink.listener = null
       this.#layers.limiter.settle(this.#prepared.admission, x)
     }
-    this.#layers.journal.settle(x, this.#onFile ? outcome : 'refused', final)
+    this.#layers.journal.settle(x, this.#onFile || outcome === 'answered' ? outcome : 'refused', final)
     this.#layers.metrics.observe(x, final)
     if (final && x.snapshot.hooks.onSettle !== null) x.snapshot.hooks.onSettle(x)
   }

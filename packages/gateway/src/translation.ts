@@ -2,6 +2,7 @@ import {
   failure, gatewayError, success,
   type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type GatewayError, type RelayDialect, type Result, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
+import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 
 /** Characters of a header that lists fields. */
 const HEADER_LIMIT = 1_024
@@ -25,6 +26,9 @@ export interface Translated {
   readonly approximated: string
 }
 
+/** An answer that the gateway gives by itself. */
+export interface CountedTokens { readonly headers: string, readonly body: string, readonly approximated: string }
+
 /** Translates one request for the targets that speak another dialect than its client. The request is decoded once, and only if such a target is tried. */
 export class Translator {
   readonly #dialects: Dialects
@@ -45,7 +49,7 @@ export class Translator {
       return failure(gatewayError('invalid-request', `The model's provider speaks ${target.dialect}, which has no such operation (${x.operation}). Name a model of another provider.`, { param: 'model' }))
     }
     const { relay, translating } = this.#dialects
-    const call = this.#call ??= translating[x.dialect].decodeRequest(this.#body)
+    const call = this.#decode()
     if (!call.ok) return call
     const request = translating[target.dialect].encodeRequest(call.value, target)
     if (!request.ok) return request
@@ -59,6 +63,22 @@ export class Translator {
       dropped: listNotes(notes, 'dropped'),
       approximated: listNotes(notes, 'approximated'),
     })
+  }
+
+  /** The client's question for input tokens, answered by estimate. Errors: `invalid-request`, also where its model is strict: a count is exact or it is not. */
+  countTokens(): Result<CountedTokens> {
+    const x = this.#x
+    const counting = this.#dialects.translating[x.dialect].tokenCount
+    if (counting === undefined) return failure(gatewayError('invalid-request', `The model's provider cannot count tokens of ${x.dialect} requests. Name a model of another provider.`, { param: 'model' }))
+    const call = this.#decode()
+    if (!call.ok) return call
+    if (x.plan?.strict === true) return failure(lossForbidden([{ field: counting.field, loss: 'approximated', how: 'an estimate' }]))
+    const headers = `content-type: application/json\r\n${this.#dialects.relay[x.dialect].requestIdHeader}: ${x.requestId}\r\n${lossHeaders('', counting.field)}`
+    return success({ headers, body: counting.encode(estimateCall(call.value)), approximated: counting.field })
+  }
+
+  #decode(): Result<Call> {
+    return this.#call ??= this.#dialects.translating[this.#x.dialect].decodeRequest(this.#body)
   }
 }
 

@@ -97,7 +97,7 @@ function addLogs(program: Command, does: Does): void {
     .option('--model <name>', 'of this model, as clients asked for it')
     .option('--provider <id>', 'of this provider')
     .option('--key-id <id>', 'made with this key')
-    .addOption(new Option('--outcome <outcome>', 'with this outcome').choices(['settled', 'partial', 'unknown', 'refused']))
+    .addOption(new Option('--outcome <outcome>', 'with this outcome').choices(['settled', 'partial', 'unknown', 'refused', 'answered']))
     .option('--error <kind>', 'with this kind of error')
     .option('--request <id>', 'of this request')
     .option('--json', 'one JSON object per line instead of a table', false)
@@ -151,7 +151,7 @@ export interface LogsFlags extends AdminFlags {
   readonly model?: string
   readonly provider?: string
   readonly keyId?: string
-  readonly outcome?: 'settled' | 'partial' | 'unknown' | 'refused'
+  readonly outcome?: 'settled' | 'partial' | 'unknown' | 'refused' | 'answered'
   readonly error?: string
   readonly request?: string
   readonly json: boolean

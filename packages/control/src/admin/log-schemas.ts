@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { CallRecord } from '@headrace/contract'
 
 /** How a call stands; see `Outcome` in the contract. */
-const outcome = z.enum(['settled', 'partial', 'unknown', 'refused'])
+const outcome = z.enum(['settled', 'partial', 'unknown', 'refused', 'answered'])
 const filter = z.string().min(1).max(300).optional()
 const count = z.number()
 

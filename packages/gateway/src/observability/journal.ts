@@ -98,8 +98,8 @@ class SegmentJournal implements Journal {
 
   settle(x: Exchange, outcome: Outcome, final: boolean): void {
     if (!x.snapshot.policy.logCalls || (this.#failure !== '' && this.#settled.length > HELD_SETTLED)) return
-    this.#settled += outcome === 'refused' || this.#refusing
-      ? `["r","${x.id}",${x.attempts},${intentFields(x)},${settledFields(x, 'refused', final)}]\n`
+    this.#settled += outcome === 'refused' || outcome === 'answered' || this.#refusing
+      ? `["r","${x.id}",${x.attempts},${intentFields(x)},${settledFields(x, this.#refusing ? 'refused' : outcome, final)}]\n`
       : `["s","${x.id}",${x.attempts},${settledFields(x, outcome, final)}]\n`
     if (!this.#turnQueued) this.#arm(SETTLE_WITHIN_MS)
   }

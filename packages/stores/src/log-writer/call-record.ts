@@ -66,5 +66,5 @@ export function upgradedRecord(stored: CallRecord, settled: SegmentRecord): Call
 }
 
 function outcomeOf(value: SegmentValue | undefined): Outcome {
-  return value === 'settled' || value === 'partial' || value === 'refused' ? value : 'unknown'
+  return value === 'settled' || value === 'partial' || value === 'refused' || value === 'answered' ? value : 'unknown'
 }

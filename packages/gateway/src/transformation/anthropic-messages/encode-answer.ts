@@ -25,7 +25,8 @@ export class MessageJsonEncoder implements AnswerEncoder {
   }
 
   event(event: StreamEvent): string {
-    this.#fold.add(event)
+    // What only another dialect's clients understand is not told to this one's.
+    if (event.type !== 'citation' || event.dialect === 'anthropic-messages') this.#fold.add(event)
     if (event.type !== 'end') return ''
     const fold = this.#fold
     const choice = fold.choice(0)
@@ -42,7 +43,7 @@ export class MessageJsonEncoder implements AnswerEncoder {
 
 function encodeItem(item: FoldedItem): Writable {
   switch (item.kind) {
-    case 'text':
+    case 'text': return { type: 'text', text: item.text, citations: item.citations.length === 0 ? undefined : new RawJson(JSON.stringify(item.citations)) }
     case 'refusal': return { type: 'text', text: item.text }
     case 'tool': return { type: 'tool_use', id: item.id, name: item.name, input: new RawJson(objectText(item.text)) }
     case 'reasoning': return item.redacted === '' ? { type: 'thinking', thinking: item.text, signature: item.signature } : { type: 'redacted_thinking', data: item.redacted }
@@ -99,6 +100,7 @@ export class MessageStreamEncoder implements AnswerEncoder {
         return ''
       case 'end': return this.#end()
       case 'citation':
+        return event.dialect === 'anthropic-messages' ? this.#grow(event.item, { type: 'text', text: '' }, `"citations_delta","citation":${JSON.stringify(event.value)}`) : ''
       case 'logprobs':
       case 'error': return ''
     }

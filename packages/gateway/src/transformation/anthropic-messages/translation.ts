@@ -12,5 +12,6 @@ export const anthropicMessagesTranslation: TranslatingDialect = Object.freeze({
   decodeRequest, encodeRequest, readRefusal,
   createDecoder: stream => stream ? new StreamAnswerDecoder(new MessageAnswerParser()) : new JsonAnswerDecoder(new MessageAnswerParser()),
   createEncoder: (stream, facts) => stream ? new MessageStreamEncoder(facts) : new MessageJsonEncoder(facts),
+  tokenCount: { field: 'input_tokens', encode: tokens => `{"input_tokens":${tokens}}` },
   contentType: stream => stream ? 'text/event-stream; charset=utf-8' : 'application/json',
 } satisfies TranslatingDialect)

@@ -1,6 +1,7 @@
-import { utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
+import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
 import { UNKNOWN_USAGE, type AnswerEncoder, type AnswerFacts, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
 import { AnswerFold, type FoldedChoice, type FoldedItem } from '../neutral/answer-fold.ts'
+import { asObject } from '../relay/json-value.ts'
 import { DETAIL_FORMAT } from './decode-message.ts'
 
 const FINISH_REASONS = Object.freeze({
@@ -32,7 +33,8 @@ export class ChatJsonEncoder implements AnswerEncoder {
   }
 
   event(event: StreamEvent): string {
-    this.#fold.add(event)
+    // What only another dialect's clients understand is not told to this one's.
+    if (event.type !== 'logprobs' || event.dialect === 'openai-chat') this.#fold.add(event)
     if (event.type !== 'end') return ''
     const fold = this.#fold
     const choices = [...fold.choices].sort(([one], [other]) => one - other)
@@ -58,8 +60,18 @@ function encodeChoice(index: number, choice: FoldedChoice): Writable {
       role: 'assistant', content: text === '' && (calls.length > 0 || refusal !== '') ? null : text, refusal: refusal === '' ? null : refusal,
       reasoning_content: reasoning === '' ? undefined : reasoning, reasoning_details: details.length === 0 ? undefined : details, tool_calls: calls.length === 0 ? undefined : calls,
     },
-    logprobs: null, finish_reason: FINISH_REASONS[choice.finish?.reason ?? 'stop'],
+    logprobs: encodeLogprobs(choice.logprobs), finish_reason: FINISH_REASONS[choice.finish?.reason ?? 'stop'],
   }
+}
+
+/** Pieces of a stream, or one whole object. */
+function encodeLogprobs(values: readonly unknown[]): Writable {
+  if (values.length === 0) return null
+  const joined = (name: 'content' | 'refusal'): Writable => {
+    const lists = values.map(value => asObject(value)?.[name]).filter(list => Array.isArray(list))
+    return lists.length === 0 ? null : new RawJson(JSON.stringify(lists.flat()))
+  }
+  return { content: joined('content'), refusal: joined('refusal') }
 }
 
 /** A stream of chat completion chunks. */
@@ -112,8 +124,8 @@ export class ChatStreamEncoder implements AnswerEncoder {
         return ''
       case 'finish': return this.#begin(event.choice) + this.#chunk(`[{"index":${event.choice},"delta":{},"logprobs":null,"finish_reason":"${FINISH_REASONS[event.reason]}"}]`)
       case 'end': return this.#usageChunk() + 'data: [DONE]\n\n'
+      case 'logprobs': return event.dialect === 'openai-chat' ? this.#begin(event.choice) + this.#chunk(`[{"index":${event.choice},"delta":{},"logprobs":${JSON.stringify(event.value)},"finish_reason":null}]`) : ''
       case 'citation':
-      case 'logprobs':
       case 'error': return ''
     }
   }
