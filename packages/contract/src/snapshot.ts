@@ -102,4 +102,7 @@ export interface Policy {
   readonly jsonDepth: number
   /** JSON answers up to this many bytes are held until complete (invariant 4). */
   readonly holdLimit: number
+  /** Bytes that are fetched for one request, all its URLs together, where a provider does not fetch itself; 0 or left out = nothing is. And ms for it. */
+  readonly fetchBytes?: number
+  readonly fetchMs?: number
 }

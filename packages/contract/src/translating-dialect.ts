@@ -39,6 +39,9 @@ export interface AnswerFacts {
   readonly includeUsage: boolean
 }
 
+/** Whether providers fetch such parts themselves where a request gives a URL. */
+export interface UrlSupport { readonly image: boolean, readonly file: boolean }
+
 /** Writes one answer for the client. One instance per attempt. */
 export interface AnswerEncoder {
   /** The bytes that this event makes due, latin1; '' = none. A JSON answer is due with `end`. An `error` event makes nothing due: see `RelayDialect`. */
@@ -59,6 +62,8 @@ export interface TranslatingDialect {
   createEncoder(stream: boolean, facts: AnswerFacts): AnswerEncoder
   /** Content type of an encoded answer. */
   contentType(stream: boolean): string
+  /** Left out = `encodeRequest` knows what to do with every URL. */
+  readonly urls?: UrlSupport
   /** The dialect's answer to a question for input tokens: the member that holds the count, and the whole body, ASCII. Left out = it has no such question. */
   readonly tokenCount?: { readonly field: string, encode(tokens: number): string }
   /** The provider's own words in a refusal of the request; null = none that can be read. */

@@ -1,4 +1,4 @@
-import type { GatewayError } from './errors.ts'
+import type { GatewayError, Result } from './errors.ts'
 import type { DialectId, Operation, Origin, Timeouts } from './snapshot.ts'
 
 /** A parsed request head, from the fast path or from node:http: same interpretation by test. */
@@ -99,3 +99,9 @@ export interface Sink<T> {
   end(): void
   fail(error: GatewayError): void
 }
+
+/** What a URL in a request turned out to hold. */
+export interface FetchedPart { readonly mediaType: string, readonly data: Buffer }
+
+/** Fetches what a URL in a client's request names. Errors are words for the client; they do not tell what stands at an address that is not public. */
+export type FetchPart = (url: string, types: ReadonlySet<string>, maxBytes: number, signal: AbortSignal) => Promise<Result<FetchedPart, string>>

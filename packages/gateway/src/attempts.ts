@@ -1,6 +1,6 @@
 import {
   ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
-  type ClientListener, type ClientSink, type Dispatch, type Exchange, type GatewayError, type Outcome, type Plan, type RelayDialect,
+  type ClientListener, type ClientSink, type Dispatch, type Exchange, type FetchPart, type GatewayError, type Outcome, type Plan, type RelayDialect,
   type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
 import { Answer, type AttemptAnswer } from './answer.ts'
@@ -21,6 +21,8 @@ export interface AttemptLayers {
   readonly metrics: Metrics
   readonly retryBudget: RetryBudget
   readonly limiter: Limiter
+  /** Fetches what a request names by URL for targets that do not. */
+  readonly fetchPart: FetchPart
   readonly capacity: Capacity
 }
 
@@ -64,6 +66,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** The last attempt's failure, and why the first target that was passed over cannot take the request. */
   #failure: GatewayError | null = null
   #refusal: GatewayError | null = null
+  /** Something that the current target does not fetch is being fetched for it. */
+  #fetches = false
   /** An intent was written: from then on a row is a call's. */
   #onFile = false
   #timer: NodeJS.Timeout | null = null
@@ -90,11 +94,29 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const target = this.#prepared.plan.targets[this.#targetIndex]
     if (target === undefined) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
     if (target.dialect === this.#x.dialect) return this.#begin(target, null)
-    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody)
+    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody, this.#layers.fetchPart)
     if (this.#x.operation === 'count-tokens') return this.#count(this.#translator)
-    const translated = this.#translator.translate(target)
-    if (translated.ok) return this.#begin(target, translated.value)
-    this.#refusal ??= translated.error
+    const fetching = this.#translator.prepare(target)
+    if (fetching === null) return this.#translate(target, this.#translator)
+    this.#fetches = true
+    void fetching.then(error => this.#fetched(target, error))
+  }
+
+  #fetched(target: Target, error: GatewayError | null): void {
+    this.#fetches = false
+    if (this.#x.settledAt !== 0 || this.#translator === null) return
+    if (error === null) this.#translate(target, this.#translator)
+    else this.#passOver(error)
+  }
+
+  #translate(target: Target, translator: Translator): void {
+    const translated = translator.translate(target)
+    if (translated.ok) this.#begin(target, translated.value)
+    else this.#passOver(translated.error)
+  }
+
+  #passOver(refusal: GatewayError): void {
+    this.#refusal ??= refusal
     this.#targetIndex++
     this.#enter()
   }
@@ -228,6 +250,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   onClose(): void {
     if (this.#x.settledAt !== 0) return
     this.#call?.abort()
+    this.#translator?.stop()
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#answer?.keepUsage()
     if (this.#waits) this.#leaveFile()
@@ -240,6 +263,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   onShutdown(): void {
     if (this.#x.settledAt !== 0) return
     this.#call?.abort()
+    this.#translator?.stop()
     if (this.#timer !== null) clearTimeout(this.#timer)
     const error = gatewayError('shutting-down', 'The gateway is shutting down, and the time that answers get to finish in is over. Send the request again.')
     if (this.#waits) this.#refuse(error)
@@ -301,9 +325,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#x.target = null
   }
 
-  /** In the queue before an engine. */
+  /** In the queue before an engine, or for what is fetched: no attempt has begun. */
   get #waits(): boolean {
-    return this.#turn !== null && !this.#turn.held
+    return this.#fetches || (this.#turn !== null && !this.#turn.held)
   }
 
   /** No attempt is left: the provider's own refusal of the request is handed on, everything else is told in our words. */

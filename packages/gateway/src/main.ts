@@ -21,6 +21,7 @@ import { anthropicMessagesTranslation } from './transformation/anthropic-message
 import { openAiChat } from './transformation/openai-chat/dialect.ts'
 import { openAiChatTranslation } from './transformation/openai-chat/translation.ts'
 import type { Dialects } from './translation.ts'
+import { createFetchPart } from './upstream/fetch-part.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { runWorkerProcess } from './worker-process.ts'
 
@@ -102,7 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const serve = createJourney({
     dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter, capacity,
-    dialects: DIALECTS, snapshot: currentSnapshot, nextId,
+    dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({
     dialectOf, snapshot: currentSnapshot, authenticate, nextId,

@@ -1,8 +1,9 @@
 import {
   failure, gatewayError, success,
-  type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type GatewayError, type RelayDialect, type Result, type Target, type TranslatingDialect, type TranslationNote,
+  type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
+import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
 /** Characters of a header that lists fields. */
 const HEADER_LIMIT = 1_024
@@ -34,12 +35,40 @@ export class Translator {
   readonly #dialects: Dialects
   readonly #x: Exchange
   readonly #body: Buffer
+  readonly #fetchPart: FetchPart | null
   #call: Result<Call> | null = null
+  /** What was fetched so far, by URL. */
+  #sources: ReadonlyMap<string, Source> = new Map()
+  #fetching: AbortController | null = null
 
-  constructor(dialects: Dialects, x: Exchange, body: Buffer) {
+  constructor(dialects: Dialects, x: Exchange, body: Buffer, fetchPart: FetchPart | null = null) {
     this.#dialects = dialects
     this.#x = x
     this.#body = body
+    this.#fetchPart = fetchPart
+  }
+
+  /** What must be fetched before the request can be said to this target; null = nothing: translate at once. */
+  prepare(target: Target): Promise<GatewayError | null> | null {
+    const { fetchBytes = 0, fetchMs = 0 } = this.#x.snapshot.policy
+    const support = this.#dialects.translating[target.dialect].urls
+    const fetchPart = this.#fetchPart
+    if (fetchBytes === 0 || support === undefined || fetchPart === null || this.#x.operation !== 'chat') return null
+    const call = this.#decode()
+    if (!call.ok) return null
+    const urls = urlsToFetch(withSources(call.value, this.#sources), support)
+    if (urls.size === 0) return null
+    this.#fetching = new AbortController()
+    return fetchUrls(urls, fetchPart, { maxBytes: fetchBytes, timeoutMs: fetchMs }, this.#fetching.signal).then(fetched => {
+      if (!fetched.ok) return fetched.error
+      this.#sources = new Map([...this.#sources, ...fetched.value])
+      return null
+    })
+  }
+
+  /** The client left: what is being fetched is no longer wanted. */
+  stop(): void {
+    this.#fetching?.abort()
   }
 
   /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. */
@@ -51,7 +80,7 @@ export class Translator {
     const { relay, translating } = this.#dialects
     const call = this.#decode()
     if (!call.ok) return call
-    const request = translating[target.dialect].encodeRequest(call.value, target)
+    const request = translating[target.dialect].encodeRequest(this.#sources.size === 0 ? call.value : withSources(call.value, this.#sources), target)
     if (!request.ok) return request
     const { notes } = request.value
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))

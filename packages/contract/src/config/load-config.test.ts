@@ -101,7 +101,7 @@ test('empty sections and providers take their defaults', () => {
   expect(config.server.port).toBe(8787)
   expect(config.providers[0]?.timeouts).toEqual({ connect: 5_000, firstToken: 60_000, idle: 60_000, total: 600_000 })
   expect(config.log).toEqual({ retentionMs: 30 * 86_400_000, maxBytes: 10 * 2 ** 30 })
-  expect(config.policy).toEqual({ askUsage: true, logCalls: true, logBodies: 'none', logBodyLimit: 65_536, maxAttempts: 3, jsonDepth: 128, holdLimit: 262_144 })
+  expect(config.policy).toEqual({ askUsage: true, logCalls: true, logBodies: 'none', logBodyLimit: 65_536, maxAttempts: 3, jsonDepth: 128, holdLimit: 262_144, fetchBytes: 0, fetchMs: 10_000 })
 })
 
 test('references are values: numbers where numbers are wanted, never YAML, never searched again', () => {

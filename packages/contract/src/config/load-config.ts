@@ -71,6 +71,7 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
     capacity: resolveCapacity(file.capacity ?? {}, providers, problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
+      fetchBytes: file.relay.fetch_urls.enabled ? file.relay.fetch_urls.max_size : 0, fetchMs: file.relay.fetch_urls.timeout,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,
       jsonDepth: file.server.limits.json_depth,
     },

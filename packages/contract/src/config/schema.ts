@@ -165,6 +165,11 @@ export const fileSchema = strictMap({
     ask_usage: flag(true).describe('Ask providers for token usage on streams whose client did not ask.'),
     max_attempts: whole(3, 1, 10).describe('Per request, retries and fallbacks together.'),
     hold_limit: size('256KiB', 0, 16 * 2 ** 20).describe('JSON answers up to this size are held until complete, so that a cut one can be tried again.'),
+    fetch_urls: section({
+      enabled: flag(false).describe('Fetch images and documents for providers that do not take URLs. From the public internet only.'),
+      max_size: size('20MiB', 1_024, 256 * 2 ** 20).describe('Of all that is fetched for one request.'),
+      timeout: duration('10s', 100, 10 * MINUTE).describe('For all that is fetched for one request.'),
+    }),
   }),
 })
 

@@ -119,5 +119,5 @@ function encodeFile(part: FilePart, notes: Notes): Writable {
   if (source.kind === 'text') return { type: 'text', text: source.text }
   if (source.kind === 'base64') return { type: 'file', file: { filename: filename ?? 'document.pdf', file_data: `data:${source.mediaType};base64,${source.data}` } }
   if (source.kind === 'file-id') return { type: 'file', file: { file_id: source.id, filename } }
-  throw new InvalidRequest('A document is given by its URL, which this model\'s provider does not fetch: send its bytes.', 'messages')
+  throw new InvalidRequest('A document is given by its URL, which this model\'s provider does not fetch: send its bytes, or have the gateway fetch it (`relay.fetch_urls`).', 'messages')
 }

@@ -12,5 +12,6 @@ export const openAiChatTranslation: TranslatingDialect = Object.freeze({
   decodeRequest, encodeRequest, readRefusal,
   createDecoder: stream => stream ? new StreamAnswerDecoder(new ChatAnswerParser()) : new JsonAnswerDecoder(new ChatAnswerParser()),
   createEncoder: (stream, facts) => stream ? new ChatStreamEncoder(facts) : new ChatJsonEncoder(facts),
+  urls: { image: true, file: false },
   contentType: stream => stream ? 'text/event-stream; charset=utf-8' : 'application/json',
 } satisfies TranslatingDialect)
