@@ -5,9 +5,11 @@ import { LeaseAuthority } from '../packages/gateway/src/authority/lease-authorit
 import type { FromChild, ToChild } from '../packages/gateway/src/authority/limits-child.ts'
 import { Admission, Limiter } from '../packages/gateway/src/orchestration/limits/limiter.ts'
 import type { Bench, BenchOptions, BenchResult } from './bench.ts'
+import { relayWithLimits } from './limits-relay.ts'
 
 const TARGETS: Readonly<Record<string, number>> = Object.freeze({
-  over_admission: 0, false_denials: 0, rate_over_admission: 0, rate_false_denials: 0, check_mean_us: 2, check_p99_us: 50, check_tokens_mean_us: 6, check_tokens_p99_us: 50, refusal_mean_us: 4,
+  over_admission: 0, false_denials: 0, rate_over_admission: 0, rate_false_denials: 0, check_mean_us: 2, check_p99_us: 50, check_tokens_mean_us: 6, check_tokens_p99_us: 50, refusal_mean_us: 4, progress_mean_us: 2,
+  json_with_limits: 1.7, json_with_token_limits: 2,
 })
 
 export const limits: Bench = {
@@ -20,7 +22,18 @@ const PROCESSES = 3
 const REQUESTS = 10_000
 
 async function run(options: BenchOptions): Promise<BenchResult> {
+  const wants = (...names: readonly string[]): boolean => options.only.length === 0 || names.some(name => options.only.includes(name))
   const figures: Record<string, number> = {}
+  if (wants('over_admission', 'false_denials', 'rate_over_admission', 'rate_false_denials')) await measureExactness(options, figures)
+  if (wants('check_mean_us', 'check_p99_us', 'check_tokens_mean_us', 'check_tokens_p99_us', 'refusal_mean_us', 'progress_mean_us')) await measureChecks(figures)
+  const relayed = wants('json_with_limits', 'json_with_token_limits') ? await relayWithLimits(options) : null
+  return {
+    figures: { ...figures, ...relayed?.figures }, targets: Object.fromEntries(Object.entries(TARGETS).filter(([name]) => wants(name))),
+    atLeast: new Set(), voidReason: relayed?.voidReason ?? null,
+  }
+}
+
+async function measureExactness(options: BenchOptions, figures: Record<string, number>): Promise<void> {
   const worst = (name: string, value: number): void => { figures[name] = Math.max(figures[name] ?? 0, value) }
   for (let round = 0; round < options.rounds; round++) {
     const limit = 100 + Math.floor(Math.random() * 5_000)
@@ -32,6 +45,9 @@ async function run(options: BenchOptions): Promise<BenchResult> {
     worst('rate_over_admission', Math.max(0, rate.admitted - Math.floor(500 + rate.longestMs * 0.2)))
     worst('rate_false_denials', Math.max(0, Math.floor(500 + (rate.shortestMs - 20) * 0.2) - rate.admitted))
   }
+}
+
+async function measureChecks(figures: Record<string, number>): Promise<void> {
   const plain = await checkCost(false)
   figures['check_mean_us'] = plain.mean
   figures['check_p99_us'] = plain.p99
@@ -39,7 +55,7 @@ async function run(options: BenchOptions): Promise<BenchResult> {
   figures['check_tokens_mean_us'] = tokens.mean
   figures['check_tokens_p99_us'] = tokens.p99
   figures['refusal_mean_us'] = await refusalCost()
-  return { figures, targets: TARGETS, atLeast: new Set(), voidReason: null }
+  figures['progress_mean_us'] = await progressCost()
 }
 
 /** Real processes ask as fast as they can; the time from the first answer possible to the last, both ways rounded against us. */
@@ -134,6 +150,31 @@ async function checkCost(tokens: boolean): Promise<{ readonly mean: number, read
   costs.splice(0, 20_000)
   costs.sort((left, right) => left - right)
   return { mean: costs.reduce((sum, cost) => sum + cost, 0) / costs.length, p99: costs[Math.floor(costs.length * 0.99)] ?? 0 }
+}
+
+const CHUNKS = 2_000
+
+/** What a chunk of a stream costs that has long outgrown its reservation, with tokens limited at three levels. */
+async function progressCost(): Promise<number> {
+  const limiter = connected((['key', 'team', 'model'] as const).map((per): LimitRule =>
+    ({ name: per, per: [per], match: {}, amounts: [{ resource: 'output-tokens', spec: { kind: 'calendar', limit: 1e12, period: 'day' } }] })))
+  let spent = 0
+  for (let turn = 0; turn < 100; turn++) {
+    const x = exchange()
+    x.stream = true
+    const admission = await settled(limiter.admit(x, BODY, -1))
+    const start = performance.now()
+    let next = limiter.beginAttempt(x, admission)
+    for (let count = 0; count < CHUNKS; count++) {
+      x.responseBytes += 200
+      if (x.responseBytes >= next) next = limiter.progress(admission, x)
+    }
+    spent += performance.now() - start
+    x.usage = { ...x.usage, inputTokens: 70, outputTokens: CHUNKS }
+    limiter.settle(admission, x)
+    await new Promise(setImmediate)
+  }
+  return spent / (100 * CHUNKS) * 1_000
 }
 
 async function settled(decided: ReturnType<Limiter['admit']>): Promise<Admission> {

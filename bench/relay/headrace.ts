@@ -19,6 +19,9 @@ export interface HeadraceOptions {
   /** Start through the `headrace` command, supervisor and control included; else one worker alone, spoken to as the supervisor does. */
   readonly whole: boolean
   readonly cpuProf?: string | null
+  /** The configuration's `limits`; with some a lease authority must be attached `onWorker`. */
+  readonly limits?: readonly object[]
+  readonly onWorker?: (child: ChildProcess) => void
 }
 
 export const COMMAND = join(ROOT, 'packages/cli/src/main.ts')
@@ -48,9 +51,10 @@ function configuration(port: number, upstreams: Upstreams, options: HeadraceOpti
       ...Object.fromEntries(filler.map((i) => [`filler-${i}`, `bench/filler-${i}`])),
     },
     keys: [
-      { name: 'bench', key: API_KEY },
+      { name: 'bench', key: API_KEY, team: 'bench' },
       ...filler.map((i) => ({ name: `filler-${i}`, digest: createHash('sha256').update(`filler-${i}`).digest('hex') })),
     ],
+    limits: options.limits ?? [],
     log: { calls: options.logCalls },
   })
 }
@@ -61,6 +65,7 @@ export async function startWorker(home: string, port: number, text: string, env:
   if (!loaded.ok) throw new Error(`Headrace refuses the bench's configuration: ${formatConfigErrors(loaded.error, null, text)}`)
   const profile = options.cpuProf == null ? [] : ['--cpu-prof', '--cpu-prof-dir', options.cpuProf]
   const child = spawnPinned(GATEWAY_CORE, process.execPath, [...profile, join(ROOT, 'packages/gateway/src/main.ts'), '--journal-dir', join(home, 'data'), '--journal-prefix', 'bench'], true, env)
+  options.onWorker?.(child)
   try {
     await hearReady(child, { type: 'config', config: loaded.value.config })
   } catch (error) {

@@ -39,6 +39,7 @@ export class LeaseDesk {
   #nextId = 1
   #ops: (LeaseOpen | LeaseNews)[] = []
   #flushing = false
+  #announced = false
   #dirty: Lease[] = []
   #reporting = false
   #sweepFrom: IterableIterator<Lease> | null = null
@@ -79,12 +80,19 @@ export class LeaseDesk {
     return known
   }
 
-  /** Uses units that `has` has said are there. */
+  /** Uses units that `has` has said are there; `tellAhead` is to follow. */
   take(lease: Lease, units: number): void {
     if (lease.headroom < units) this.#announce(lease, units)
     lease.balance -= units
     this.commit(lease, units)
     if (lease.balance < lease.low && !lease.refilling) this.#refill(lease)
+  }
+
+  /** After a request has taken all its units: what was announced of them leaves now, in one message, before the request goes on. */
+  tellAhead(): void {
+    if (!this.#announced) return
+    this.#announced = false
+    this.#flush()
   }
 
   /** Waits for units and sets them aside: they are neither balance nor used until `commit` or `putBack`. */
@@ -95,7 +103,7 @@ export class LeaseDesk {
     })
   }
 
-  /** Counts units that were set aside as used. */
+  /** Counts units that were set aside as used; `tellAhead` is to follow. */
   commit(lease: Lease, units: number): void {
     if (lease.headroom < units) this.#announce(lease, units)
     lease.headroom -= units
@@ -270,11 +278,11 @@ export class LeaseDesk {
     lease.want = Math.max(lease.want, units * 8)
   }
 
-  /** Tells ahead how much may be used before the next message: it leaves at once, before the request goes on. */
+  /** Tells ahead how much may be used before the next message. */
   #announce(lease: Lease, units: number): void {
     lease.headroom = Math.min(Math.max(units, lease.balance), Math.max(units, Math.min(units * (lease.spec.kind === 'budget' ? ANNOUNCED_MONEY : ANNOUNCED), Math.floor(lease.balance / 4))))
     this.#news(lease, 'report', 0, 0, false)
-    this.#flush()
+    this.#announced = true
   }
 
   /** What the authority must hear of soon: use of a rate, whose bucket refills by it, and debts. */

@@ -1,6 +1,7 @@
 import { counterGroup, counterKey, matchesAny, type CounterSpec, type Exchange, type LimitResource, type LimitRule, type LimitScope, type Principal } from '@headrace/contract'
 import { detached } from '../model-name.ts'
 import type { Lease } from './lease.ts'
+import { openingOf } from './rate-limit-headers.ts'
 
 /** Counters that one request passes, resolved once for its key, model and end user. */
 export interface CounterSet {
@@ -8,6 +9,8 @@ export interface CounterSet {
   /** What of a request each lease counts. */
   readonly resources: readonly LimitResource[]
   readonly names: readonly string[]
+  /** How each one's `RateLimit` line begins; '' = it is not shown. */
+  readonly openings: readonly string[]
   readonly countsTokens: boolean
   /** Some of them are budgets. */
   readonly countsCost: boolean
@@ -27,7 +30,7 @@ interface CompiledRule {
   readonly matches: readonly (readonly [LimitScope, readonly string[]])[]
 }
 
-const NOTHING: CounterSet = Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, countsCost: false, policies: '' })
+const NOTHING: CounterSet = Object.freeze({ leases: [], resources: [], names: [], openings: [], countsTokens: false, countsCost: false, policies: '' })
 
 /** The rules of one configuration, and for each kind of request the counters it passes. */
 export class LimitTable {
@@ -111,7 +114,7 @@ export class LimitTable {
       }
     }
     if (leases.length === 0) return NOTHING
-    return Object.freeze({ leases, resources, names, countsTokens: resources.some(resource => resource.endsWith('tokens')), countsCost: resources.includes('cost'), policies: policyLine(leases, resources, names) })
+    return Object.freeze({ leases, resources, names, openings: leases.map((lease, index) => openingOf(lease, resources[index] as LimitResource, names[index] as string)), countsTokens: resources.some(resource => resource.endsWith('tokens')), countsCost: resources.includes('cost'), policies: policyLine(leases, resources, names) })
   }
 }
 

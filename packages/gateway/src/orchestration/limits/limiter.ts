@@ -34,7 +34,7 @@ export class Admission {
 }
 
 /** A request that no limit concerns. Shared: it costs nothing. */
-export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], countsTokens: false, countsCost: false, policies: '' }), 0, 0, 0, 0, 0))
+export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], openings: [], countsTokens: false, countsCost: false, policies: '' }), 0, 0, 0, 0, 0))
 
 /** An estimate may be this much too high before a request is told that it can never fit. */
 const ESTIMATE_MARGIN = 1.25
@@ -208,6 +208,7 @@ export class Limiter {
       if (resource !== 'requests') lease.busy++
       this.#desk.take(lease, amountOf(resource, lease, admission))
     }
+    this.#desk.tellAhead()
     return true
   }
 
@@ -256,6 +257,7 @@ export class Limiter {
       if (aside.has(index)) this.#desk.commit(lease, amountOf(resource, lease, admission))
       else this.#desk.take(lease, amountOf(resource, lease, admission))
     }
+    this.#desk.tellAhead()
     return admission
   }
 

@@ -17,11 +17,10 @@ export function renderRateLimit(set: CounterSet, now: number, wall: number): str
   let least = Infinity
   let leastRequests = Infinity
   let leastTokens = Infinity
-  const { leases, resources } = set
+  const { leases, resources, openings } = set
   for (let index = 0; index < leases.length; index++) {
+    if (openings[index] === '') continue
     const lease = leases[index] as Lease
-    // What a team may spend is not each of its callers' business.
-    if (lease.spec.kind === 'slots' || lease.spec.kind === 'budget') continue
     const share = remaining(lease, now) / lease.spec.limit
     if (share < least) { least = share; tightest = index }
     if (resources[index] === 'requests') {
@@ -30,10 +29,14 @@ export function renderRateLimit(set: CounterSet, now: number, wall: number): str
   }
   if (tightest < 0) return ''
   const lease = leases[tightest] as Lease
-  let lines = `${set.policies}ratelimit: "${set.names[tightest]}-${resources[tightest]}";r=${remaining(lease, now)};t=${Math.ceil(resetMs(lease, now, wall) / 1000 - ROUNDING)}\r\n`
-  if (requests >= 0) lines += openAiLines('requests', leases[requests] as Lease, now, wall)
-  if (tokens >= 0) lines += openAiLines('tokens', leases[tokens] as Lease, now, wall)
-  return lines
+  const lines = `${set.policies}${openings[tightest]}${remaining(lease, now)};t=${Math.ceil(resetMs(lease, now, wall) / 1000 - ROUNDING)}\r\n`
+  if (tokens < 0) return lines + openAiLines('requests', leases[requests] as Lease, now, wall)
+  return (requests < 0 ? lines : lines + openAiLines('requests', leases[requests] as Lease, now, wall)) + openAiLines('tokens', leases[tokens] as Lease, now, wall)
+}
+
+/** How a counter's `RateLimit` line begins; '' = it has none: slots are free in a moment, and what a team may spend is not each of its callers' business. */
+export function openingOf(lease: Lease, resource: LimitResource, name: string): string {
+  return lease.spec.kind === 'slots' || lease.spec.kind === 'budget' ? '' : `ratelimit: "${name}-${resource}";r=`
 }
 
 function openAiLines(kind: LimitResource, lease: Lease, now: number, wall: number): string {
