@@ -49,3 +49,25 @@ it('a refusal says which limit, when to come back and what remains', async () =>
   expect(refused.headers.get('ratelimit')).toMatch(/^"few-requests";r=0;t=\d+$/)
   expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limit_exceeded', message: 'The limit "few" of 2 requests per hour is reached. Try again in 30 min.' } })
 }, 30_000)
+
+it('a stream that outgrows its reservation is counted while it runs: others are refused before it ends', async () => {
+  headrace = await startHeadrace({ config: { limits: [{ name: 'words', per: 'key', output_tokens: '2000/day' }] }, args: ['--workers', '2'] })
+  const port = headrace.port
+  const leaving = new AbortController()
+  const call = (facts: object, signal: AbortSignal | null = null): Promise<Response> => fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: 'POST', headers: { 'authorization': `Bearer ${API_KEY}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'sandbox/echo', messages: [{ role: 'user', content: 'hi' }], ...facts }), signal,
+  })
+  // Without `max_tokens` it reserves what is usual, and writes ten times as much.
+  const long = await call({ model: 'sandbox/lorem:tokens=6000,gap=2ms', stream: true }, leaving.signal)
+  let ended = false
+  const read = (async () => { for await (const _ of long.body ?? []) continue; ended = true })()
+  const refused = await until('a refusal', async () => {
+    const answer = await call({ max_tokens: 1 })
+    await answer.arrayBuffer()
+    return answer.status === 429
+  }, 15_000)
+  expect(refused).toBe(true)
+  expect(ended).toBe(false)
+  leaving.abort()
+  await read.catch(() => undefined)
+}, 40_000)

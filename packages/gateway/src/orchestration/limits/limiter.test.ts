@@ -228,8 +228,8 @@ describe('tokens', () => {
     ['usage that is no number is no usage', { usage: usage(Number.NaN, Number.NaN), error: 'upstream-reset', upstreamStatus: 0 }, 'tokens', 0],
   ])('%s', async (_what, facts, resource, expected) => expect(await after(facts, resource)).toBe(expected))
 
-  it('are bounded whatever a provider claims (check D7)', async () => {
-    expect(await after({ usage: usage(1e18, Infinity) })).toBe(2e9)
+  it.each([[1e18, Infinity], [2 ** 31, 2 ** 53], [-1, Number.NaN]])('are those that have gone through where a provider claims %d and %d (check D7)', async (input, output) => {
+    expect(await after({ usage: usage(input, output), responseBytes: 80 })).toBe(102 + 10)
   })
 
   it.each([[-1, 512], [0, 1], [50, 50], [2 ** 31, 512], [2 ** 53, 512], [1e308, 512], [Number.NaN, 512]])('a client’s max_tokens of %d reserves %d', async (most, reserved) => {

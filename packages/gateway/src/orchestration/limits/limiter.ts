@@ -5,7 +5,7 @@ import type { Lease, Shortage } from './lease.ts'
 import { LimitTable, type CounterSet } from './limit-table.ts'
 import { renderRateLimit } from './rate-limit-headers.ts'
 import { describeRefusal } from './refusal.ts'
-import { MOST_TOKENS, TokenForecast } from './token-forecast.ts'
+import { TokenForecast } from './token-forecast.ts'
 
 /** What one admitted request holds of its counters. Made by `admit`, ended by `settle`. */
 export class Admission {
@@ -286,8 +286,8 @@ export class Limiter {
   }
 
   #inputUsed(admission: Admission, x: Exchange): number {
-    if (x.usage.inputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.inputTokens)
-    // Nobody told. A request that got no answer costs nothing, unless it was its client who left after it had been sent.
+    if (isCredible(x.usage.inputTokens)) return x.usage.inputTokens
+    // Nobody told, or something absurd. A request that got no answer costs nothing, unless it was its client who left after it had been sent.
     return this.#wasServed(x) ? admission.input : 0
   }
 
@@ -296,7 +296,7 @@ export class Limiter {
   }
 
   #outputUsed(x: Exchange): number {
-    if (x.usage.outputTokens >= 0) return Math.min(MOST_TOKENS, x.usage.outputTokens)
+    if (isCredible(x.usage.outputTokens)) return x.usage.outputTokens
     return this.#outputSeen(x)
   }
 
