@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,8 @@ export interface HeadraceOptions {
   /** Use this data directory (and its configuration's folder) again, as after a crash. */
   readonly directory?: string
   readonly tls?: boolean
+  /** The data directory is a file system of its own with room for so many MiB (needs the right to mount; see `CAN_MOUNT`). It ends with the process. */
+  readonly diskMib?: number
   /** Further arguments of `headrace start`. */
   readonly args?: readonly string[]
 }
@@ -58,6 +60,10 @@ export interface Headrace {
   stop(options?: { readonly keep?: boolean }): Promise<void>
 }
 
+const ON_OWN_DISK = 'mkdir -p "$2" && mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
+/** True where a process may mount file systems that only it sees. */
+export const CAN_MOUNT = process.platform === 'linux' && spawnSync('unshare', ['-m', 'true']).status === 0
+
 /** The configuration as file text, with the keys that every test uses. */
 export function renderConfig(config: Readonly<Record<string, unknown>>): string {
   const keys = Array.isArray(config.keys) ? config.keys as readonly unknown[] : []
@@ -70,15 +76,16 @@ export function renderConfig(config: Readonly<Record<string, unknown>>): string 
 /** Starts the real command in a folder of its own and waits until it answers. */
 export async function startHeadrace(options: HeadraceOptions = {}): Promise<Headrace> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-e2e-'))
-  const dataDirectory = join(directory, 'data')
+  const ownData = join(directory, 'data')
   const configPath = join(directory, 'headrace.yaml')
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text)
   if (options.directory === undefined || options.config !== undefined) writeFileSync(configPath, options.yaml ?? renderConfig(options.config ?? {}))
-  rmSync(join(dataDirectory, 'headrace.pid.json'), { force: true })
+  rmSync(join(ownData, 'headrace.pid.json'), { force: true })
 
-  const child = spawn(process.execPath, [CLI, 'start', '--config', configPath, '--data', dataDirectory, '--port', '0', ...(options.args ?? [])], {
-    cwd: directory, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const command = [process.execPath, CLI, 'start', '--config', configPath, '--data', ownData, '--port', '0', ...(options.args ?? [])]
+  const [program = '', ...args] = options.diskMib === undefined ? command : ['unshare', '-m', 'sh', '-c', ON_OWN_DISK, 'sh', `size=${options.diskMib}m`, ownData, ...command]
+  const child = spawn(program, args, { cwd: directory, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const dataDirectory = options.diskMib === undefined ? ownData : `/proc/${child.pid ?? 0}/root${ownData}`
   let output = ''
   child.stdout.on('data', chunk => { output += String(chunk) })
   child.stderr.on('data', chunk => { output += String(chunk) })
