@@ -82,7 +82,7 @@ export function translateAnswer(wire: WireCase, reads: readonly Buffer[]): strin
   const error = answer.streamError ?? answer.end()
   if (error === null) return sink.text
   if (x.committedAt !== 0) answer.breakOff(error)
-  else if (error.kind !== 'upstream-invalid-request' || !answer.handOnRefusal()) {
+  else if (error.kind !== 'upstream-invalid-request' || !answer.handOnRefusal(() => false)) {
     const told = translated.client.relay.encodeError(gatewayError(error.kind, error.message, error), 'id-1')
     sink.respond(told.status, told.headers, told.body)
   }

@@ -17,7 +17,7 @@ export interface AttemptAnswer {
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
   end(): AnswerEnd
   /** Hands a provider's own refusal of the request on. False = it is not fit to be handed on. */
-  handOnRefusal(): boolean
+  handOnRefusal(tellsSecret: (text: string) => boolean): boolean
   /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
   breakOff(error: GatewayError): void
   /** Records what a stream told of its usage so far. */
@@ -95,8 +95,8 @@ export class Answer implements AttemptAnswer {
   }
 
   /** Hands a provider's own refusal of the request on, untouched. False = it is not fit to be handed on. */
-  handOnRefusal(): boolean {
-    if (!this.#refused || this.#held === '' || this.#held.length >= REFUSAL_LIMIT || !this.#contentType.includes('json')) return false
+  handOnRefusal(tellsSecret: (text: string) => boolean): boolean {
+    if (!this.#refused || this.#held === '' || this.#held.length >= REFUSAL_LIMIT || !this.#contentType.includes('json') || tellsSecret(this.#contentType + this.#held)) return false
     this.#respond(this.#x.upstreamStatus)
     return true
   }

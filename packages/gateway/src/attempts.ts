@@ -17,6 +17,8 @@ import { Translator, type Dialects, type Translated } from './translation.ts'
 export interface AttemptLayers {
   readonly dialects: Dialects
   readonly dispatch: Dispatch
+  /** A provider's text holds the secret that it was called with. */
+  readonly reveals: (credentialId: string | null, text: string) => boolean
   readonly journal: Journal
   readonly metrics: Metrics
   readonly retryBudget: RetryBudget
@@ -330,11 +332,11 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     return this.#fetches || (this.#turn !== null && !this.#turn.held)
   }
 
-  /** No attempt is left: the provider's own refusal of the request is handed on, everything else is told in our words. */
+  /** No attempt is left: the provider's own refusal of the request is handed on, unless it tells a secret; everything else is told in our words. */
   #giveUp(error: GatewayError): void {
     const x = this.#x
     x.error = error.kind
-    if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal()) {
+    if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
       const told = this.#prepared.dialect.encodeError(error, x.requestId)
       x.status = told.status
       x.committedAt = performance.now()

@@ -102,7 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return token.ok ? snapshot.authenticate(token.value) : token
   }
   const serve = createJourney({
-    dispatch: upstream.dispatch, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter, capacity,
+    dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter, capacity,
     dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({

@@ -72,8 +72,8 @@ export class TranslatedAnswer implements AttemptAnswer {
   }
 
   /** The provider's own words about the client's request, in the client's shape. False = it said none. */
-  handOnRefusal(): boolean {
-    const told = this.#refused ? this.#translated.provider.translating.readRefusal(this.#held) : null
+  handOnRefusal(tellsSecret: (text: string) => boolean): boolean {
+    const told = this.#refused && !tellsSecret(this.#held) ? this.#translated.provider.translating.readRefusal(this.#held) : null
     if (told === null) return false
     const encoded = this.#translated.client.relay.encodeError(gatewayError('upstream-invalid-request', told.message, { param: told.param }), this.#x.requestId)
     const status = this.#x.upstreamStatus

@@ -4,6 +4,7 @@ import { Deadlines } from './deadlines.ts'
 import { closedFault } from './faults.ts'
 import { Pool, type PoolLimits } from './pool.ts'
 import { requestProblem } from './request-text.ts'
+import { reveals } from './reveals.ts'
 import { RunningCall } from './running-call.ts'
 import { UndiciLane } from './undici-lane.ts'
 
@@ -32,6 +33,8 @@ export interface Upstream {
   readonly dispatch: Dispatch
   /** Replaces all secrets at once. Throws on a line that is not one clean header. */
   setCredentials(vault: ReadonlyMap<string, Credential>): void
+  /** A provider's text holds the secret that it was called with, in whatever spelling: it is not to be handed on. */
+  reveals(credentialId: string | null, text: string): boolean
   /** Fails what runs with `shutting-down`, closes every socket, then resolves. */
   close(): Promise<void>
   readonly stats: UpstreamStats
@@ -77,6 +80,10 @@ export function createUpstream(options: Partial<UpstreamOptions> = {}): Upstream
   return {
     dispatch,
     setCredentials(next) { vault = checkedVault(next) },
+    reveals(credentialId, text) {
+      const credential = credentialId === null ? undefined : vault.get(credentialId)
+      return credential !== undefined && reveals(credential.headerLine, text)
+    },
     async close() {
       isClosed = true
       await Promise.all([...pools.values()].map(pool => pool.close()).concat(proxied.close()))
