@@ -59,7 +59,7 @@ it('a secret shows in no answer, no log, no metric, no output and no file of the
   rig.upstream.on('error-stream', answerStream([...stream(['x']).slice(0, 1), `data: ${error}\n\n`]))
   rig.upstream.on('split-stream', socket => {
     socket.write(STREAM_HEAD)
-    for (const piece of [...`data: ${error}\n\n`]) socket.write(chunk(piece))
+    for (const piece of `data: ${error}\n\n`) socket.write(chunk(piece))
     socket.write(LAST_CHUNK)
   })
 
