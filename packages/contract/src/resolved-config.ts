@@ -2,7 +2,7 @@ import type { CapacityRule } from './capacity.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
 import type { KeyRecord } from './principal.ts'
-import type { DialectId, Policy, Timeouts } from './snapshot.ts'
+import type { DialectId, Policy, StructuredOutput, Timeouts } from './snapshot.ts'
 
 /**
  * Configuration after parsing, checking, interpolation and defaults: plain data that can cross a process boundary.
@@ -74,6 +74,8 @@ export interface ProviderConfig {
   readonly timeouts: Timeouts
   readonly proxy: string | null
   readonly usageOption: boolean
+  /** Left out = `native`. */
+  readonly structuredOutput?: StructuredOutput
   /** Model names known to exist there, for bare-name lookup and GET /v1/models; `provider/anything` works regardless. */
   readonly models: readonly string[]
 }

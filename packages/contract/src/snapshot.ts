@@ -53,6 +53,8 @@ export interface Target {
   readonly answerHeaders: string
   /** False where the provider is known to reject `stream_options`; the usage option is then not asked for. */
   readonly usageOption: boolean
+  /** How its model gives structured output: by the dialect's own means, or by a tool call or an instruction in their place. Left out = by its own means. */
+  readonly structuredOutput?: StructuredOutput
   /** The public model name's JSON string literal is replaced by this one. */
   readonly modelJson: string
   /** What its tokens cost; null or left out = nobody has said. */
@@ -60,6 +62,8 @@ export interface Target {
   /** How much its engine takes at a time; null or left out = whatever comes. */
   readonly capacity?: CapacityRule | null
 }
+
+export type StructuredOutput = 'native' | 'tool' | 'instruction'
 
 /** The ordered targets of a request, retries not included. Never empty. */
 export interface Plan {

@@ -11,7 +11,7 @@ import type { Turn, TurnHolder } from './orchestration/capacity/turn.ts'
 import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
 import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
-import { Translator, type Dialects, type Translated } from './translation.ts'
+import { Translator, type Dialects, type Translated, type UnfitAnswer } from './translation.ts'
 
 /** What the attempts need of the layers, wired once in `main.ts`. */
 export interface AttemptLayers {
@@ -70,6 +70,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #refusal: GatewayError | null = null
   /** Something that the current target does not fetch is being fetched for it. */
   #fetches = false
+  /** An answer was asked to be mended already. */
+  #mended = false
   /** An intent was written: from then on a row is a call's. */
   #onFile = false
   #timer: NodeJS.Timeout | null = null
@@ -95,13 +97,22 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #enter(): void {
     const target = this.#prepared.plan.targets[this.#targetIndex]
     if (target === undefined) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
-    if (target.dialect === this.#x.dialect) return this.#begin(target, null)
-    this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody, this.#layers.fetchPart)
-    if (this.#x.operation === 'count-tokens') return this.#count(this.#translator)
-    const fetching = this.#translator.prepare(target)
-    if (fetching === null) return this.#translate(target, this.#translator)
+    if (target.dialect === this.#x.dialect && !this.#needsShape(target)) return this.#begin(target, null)
+    const translator = this.#translatorOf()
+    if (this.#x.operation === 'count-tokens') return this.#count(translator)
+    const fetching = translator.prepare(target)
+    if (fetching === null) return this.#translate(target, translator)
     this.#fetches = true
     void fetching.then(error => this.#fetched(target, error))
+  }
+
+  /** A target of the client's own dialect that has no structured output, and a request that asks for it. */
+  #needsShape({ structuredOutput = 'native' }: Target): boolean {
+    return structuredOutput !== 'native' && this.#x.operation === 'chat' && this.#translatorOf().wantsStructure()
+  }
+
+  #translatorOf(): Translator {
+    return this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody, this.#layers.fetchPart)
   }
 
   #fetched(target: Target, error: GatewayError | null): void {
@@ -235,8 +246,10 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   onEnd(): void {
     this.#call = null
     const error = this.#answer === null ? gatewayError('upstream-protocol', 'The provider ended before it answered.') : this.#answer.end()
+    const unfit = this.#answer instanceof TranslatedAnswer ? this.#answer.unfit : null
     if (error === null) this.#settle('settled', true)
-    else this.#fail(error)
+    else if (unfit === null) this.#fail(error)
+    else this.#mend(unfit, error)
   }
 
   onError(error: GatewayError): void {
@@ -293,6 +306,25 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (step.action === 'retry' && target !== null) {
       this.#timer = setTimeout(() => this.#begin(target, this.#translated), step.delayMs)
       return
+    }
+    this.#failure = error
+    this.#targetIndex++
+    this.#onTarget = 0
+    this.#enter()
+  }
+
+  /** The answer is not what its schema demands: once for a request it is asked to be mended, in an attempt of its own. After that the next target may do better. */
+  #mend(unfit: UnfitAnswer, error: GatewayError): void {
+    const x = this.#x
+    const target = x.target
+    x.error = error.kind
+    const attemptsLeft = x.snapshot.policy.maxAttempts - x.attempts
+    const again = this.#mended || target === null || attemptsLeft <= 0 ? null : this.#translatorOf().translate(target, unfit)
+    if (again?.ok !== true && (attemptsLeft <= 0 || this.#targetIndex + 1 >= this.#prepared.plan.targets.length)) return this.#giveUp(error)
+    this.#settle('settled', false)
+    if (again?.ok === true && target !== null) {
+      this.#mended = true
+      return this.#begin(target, again.value)
     }
     this.#failure = error
     this.#targetIndex++

@@ -3,10 +3,13 @@ import {
   type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
 } from '@headrace/contract'
 import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
-import { lossHeaders, type Translated } from './translation.ts'
+import { StructuredAnswer } from './transformation/neutral/structured-output.ts'
+import { lossHeaders, type Translated, type UnfitAnswer } from './translation.ts'
 
 /** Characters of a finish reason that are kept on record. */
 const FINISH_LIMIT = 64
+/** Characters of what is wrong with an answer that are told. */
+const PROBLEM_LIMIT = 300
 
 /**
  * Takes one attempt's answer in the provider's dialect and gives it to the client in its own. A stream leaves as it comes, from the first event on that
@@ -21,6 +24,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   readonly #isStream: boolean
   readonly #decoder: AnswerDecoder
   readonly #encoder: AnswerEncoder
+  readonly #structured: StructuredAnswer | null
   /** Latin1: a refusal's body, or a good answer's first bytes, to be looked at for what it is. */
   #held = ''
   /** Encoded and not yet sent. */
@@ -37,6 +41,7 @@ export class TranslatedAnswer implements AttemptAnswer {
     this.#isStream = !this.#refused && translated.provider.relay.isStream(head.header('content-type') ?? 'application/json')
     this.#decoder = translated.provider.translating.createDecoder(this.#isStream)
     this.#encoder = translated.client.translating.createEncoder(x.stream, translated.facts)
+    this.#structured = translated.output === null ? null : new StructuredAnswer(translated.output, x.stream)
   }
 
   /** `last`: the end follows at once. False = pause. */
@@ -63,12 +68,20 @@ export class TranslatedAnswer implements AttemptAnswer {
       if (error !== null) return error
     }
     if (this.#error !== null) return this.#error
+    const { unfit } = this
+    if (unfit !== null) return gatewayError('upstream-protocol', `The model's answer is not what the request's schema demands: ${unfit.problem.slice(0, PROBLEM_LIMIT)}.`, { upstreamStatus: this.#x.upstreamStatus })
     if (this.#x.stream) {
       this.#speaks = true
       this.#flush(true)
       this.#sink.end()
     } else this.#respond(200, this.#headers(), this.#out)
     return null
+  }
+
+  /** A whole answer that does not fit the schema that was asked for; null = it fits, or nobody asked. */
+  get unfit(): UnfitAnswer | null {
+    const problem = this.#structured?.problem ?? null
+    return problem === null ? null : { answer: this.#structured?.text ?? '', problem }
   }
 
   /** The provider's own words about the client's request, in the client's shape. False = it said none. */
@@ -105,6 +118,11 @@ export class TranslatedAnswer implements AttemptAnswer {
       case 'start': break
       default: this.#speaks = true
     }
+    if (this.#structured === null) this.#out += this.#encoder.event(event)
+    else this.#structured.take(event, this.#encode)
+  }
+
+  readonly #encode = (event: StreamEvent): void => {
     this.#out += this.#encoder.event(event)
   }
 

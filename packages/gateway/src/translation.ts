@@ -3,6 +3,8 @@ import {
   type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
+import { fieldName } from './transformation/neutral/field-names.ts'
+import { mended, shapeOutput, type ShapedOutput } from './transformation/neutral/structured-output.ts'
 import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
 /** Characters of a header that lists fields. */
@@ -22,10 +24,15 @@ export interface Translated {
   readonly client: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly facts: AnswerFacts
+  /** Structured output by other means than the dialect's own; null = by these, or none was asked for. */
+  readonly output: ShapedOutput | null
   /** Names of fields, fit for a header; '' = none. */
   readonly dropped: string
   readonly approximated: string
 }
+
+/** An answer that is not what its schema demands, and why. */
+export interface UnfitAnswer { readonly answer: string, readonly problem: string }
 
 /** An answer that the gateway gives by itself. */
 export interface CountedTokens { readonly headers: string, readonly body: string, readonly approximated: string }
@@ -46,6 +53,12 @@ export class Translator {
     this.#x = x
     this.#body = body
     this.#fetchPart = fetchPart
+  }
+
+  /** The request asks for an answer of some structure. */
+  wantsStructure(): boolean {
+    const call = this.#decode()
+    return call.ok && call.value.responseFormat !== null && call.value.responseFormat.type !== 'text'
   }
 
   /** What must be fetched before the request can be said to this target; null = nothing: translate at once. */
@@ -71,8 +84,8 @@ export class Translator {
     this.#fetching?.abort()
   }
 
-  /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. */
-  translate(target: Target): Result<Translated> {
+  /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. `unfit`: the answer that did not fit its schema, to be mended. */
+  translate(target: Target, unfit: UnfitAnswer | null = null): Result<Translated> {
     const x = this.#x
     if (x.operation !== 'chat') {
       return failure(gatewayError('invalid-request', `The model's provider speaks ${target.dialect}, which has no such operation (${x.operation}). Name a model of another provider.`, { param: 'model' }))
@@ -80,15 +93,20 @@ export class Translator {
     const { relay, translating } = this.#dialects
     const call = this.#decode()
     if (!call.ok) return call
-    const request = translating[target.dialect].encodeRequest(this.#sources.size === 0 ? call.value : withSources(call.value, this.#sources), target)
+    const held = this.#sources.size === 0 ? call.value : withSources(call.value, this.#sources)
+    const means = target.structuredOutput ?? 'native'
+    const output = means === 'native' ? null : shapeOutput(held, means)
+    const asked = output?.call ?? held
+    const request = translating[target.dialect].encodeRequest(unfit === null ? asked : mended(asked, unfit.answer, unfit.problem), target)
     if (!request.ok) return request
-    const { notes } = request.value
+    const notes = output === null ? request.value.notes : [...request.value.notes, formatNote(x.dialect, output.how)]
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
     return success({
       request: request.value,
       client: { relay: relay[x.dialect], translating: translating[x.dialect] },
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
       facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage },
+      output,
       dropped: listNotes(notes, 'dropped'),
       approximated: listNotes(notes, 'approximated'),
     })
@@ -110,6 +128,8 @@ export class Translator {
     return this.#call ??= this.#dialects.translating[this.#x.dialect].decodeRequest(this.#body)
   }
 }
+
+const formatNote = (dialect: DialectId, how: string): TranslationNote => ({ field: fieldName(dialect, 'responseFormat'), loss: 'approximated', how })
 
 /** What was lost, for a header and the record. Names may be the client's own inventions: only visible ASCII goes into a header, and not without end. */
 function listNotes(notes: readonly TranslationNote[], loss: TranslationNote['loss']): string {

@@ -79,6 +79,7 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
     timeouts: { connect: timeouts.connect, firstToken: timeouts.first_token, idle: timeouts.idle, total: timeouts.total },
     proxy: proxy?.ok ? proxy.value : null,
     usageOption: settings.usage_option ?? known?.usageOption ?? true,
+    ...(settings.structured_output == null ? {} : { structuredOutput: settings.structured_output }),
     models: settings.models ?? known?.models ?? [],
   }
 }

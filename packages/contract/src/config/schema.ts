@@ -73,6 +73,8 @@ const provider = section({
   headers: z.record(headerName, text(/^[\t\x20-\x7e]{0,4096}$/, 'a header value: one line of ASCII text'), { error: 'expected a map of header names to values' }).nullish(),
   timeouts,
   proxy: text(/^\S{1,2048}$/, 'a proxy such as `http://proxy.example.com:3128`').nullish(),
+  structured_output: oneOf(['native', 'tool', 'instruction']).nullish()
+    .describe('How its models give structured output: by themselves, or, where they cannot, by a tool call or an instruction that stands in for it.'),
   usage_option: flag(true).nullish().describe('False for providers that reject `stream_options`.'),
   models: listOf(modelName, MAX_MODELS, 'a list of model names').nullish().describe('Listed by GET /v1/models and usable without prefix when unique. Any other works as `provider/model`.'),
 })

@@ -55,7 +55,7 @@ export function compileTargets(provider: CompiledProvider, model: string): reado
   const ids = config.credentials.length === 0 ? [null] : config.credentials.map(credential => credential.id)
   const shared = {
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
-    timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, modelJson: asciiJson(model),
+    timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, structuredOutput: config.structuredOutput ?? 'native', modelJson: asciiJson(model),
     price: provider.prices.find(name), capacity: provider.capacity.find(name),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
