@@ -37,6 +37,11 @@ export class Exchange {
   metadata = ''
   tags = ''
   plan: Plan | null = null
+  /** The client wants to know the way through the plan (`headrace-explain: 1`); and that way as JSON text, where there is something to tell. */
+  explain = false
+  route = ''
+  /** That way as a header line for the client that asked for it, ending in CRLF; '' = it did not. */
+  explanation = ''
   /** Header lines for the client that do not depend on the target (limits), each ending in CRLF. */
   answerHeaders = ''
   /** Attempts begun so far; the current one's number, from 1. */

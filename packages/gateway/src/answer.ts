@@ -155,7 +155,7 @@ export class Answer implements AttemptAnswer {
   }
 
   #headers(): string {
-    return `content-type: ${this.#contentType}\r\n${this.#dialect.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.target?.answerHeaders ?? ''}`
+    return `content-type: ${this.#contentType}\r\n${this.#dialect.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#x.target?.answerHeaders ?? ''}`
   }
 
   #readUsage(): void {

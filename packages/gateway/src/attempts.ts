@@ -8,6 +8,11 @@ import type { IntentHolder, Journal } from './observability/journal.ts'
 import type { Metrics } from './observability/metrics.ts'
 import type { Capacity } from './orchestration/capacity/capacity.ts'
 import type { Turn, TurnHolder } from './orchestration/capacity/turn.ts'
+import { blamesTarget } from './orchestration/health/blame.ts'
+import type { Lane } from './orchestration/health/lane.ts'
+import { FIRST_IN_ORDER, Route } from './orchestration/health/route.ts'
+import type { TargetBoard } from './orchestration/health/target-board.ts'
+import type { TargetPicker } from './orchestration/health/target-picker.ts'
 import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
 import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
@@ -22,11 +27,16 @@ export interface AttemptLayers {
   readonly journal: Journal
   readonly metrics: Metrics
   readonly retryBudget: RetryBudget
+  readonly targetBoard: TargetBoard
+  readonly targetPicker: TargetPicker
   readonly limiter: Limiter
   /** Fetches what a request names by URL for targets that do not. */
   readonly fetchPart: FetchPart
   readonly capacity: Capacity
 }
+
+/** A request waits at most so long in all for a target that is not to be used yet, ms. */
+const LONGEST_HOLD_MS = 10_000
 
 /** A request that is ready to be sent to any target of its plan. */
 export interface PreparedCall {
@@ -60,6 +70,12 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   readonly #x: Exchange
   #targetIndex = 0
   #onTarget = 0
+  /** Made when there is something to tell of the way through the plan. */
+  #route: Route | null = null
+  /** The running attempt's target and credential, as the board counts it; null = none runs. */
+  #lane: Lane | null = null
+  #ticket = 0
+  #retryAfterMs = 0
   #answer: AttemptAnswer | null = null
   #translator: Translator | null = null
   /** The current attempt's request in another dialect than the client's; null = the fast lane. */
@@ -90,13 +106,33 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#layers.retryBudget.earn()
     this.#prepared.sink.listener = this
     if (this.#prepared.sink.closed) return this.onClose()
-    this.#enter()
+    if (this.#x.explain || !this.#layers.targetBoard.calm) this.#route = new Route(this.#prepared.plan)
+    this.#advance()
   }
 
-  /** Goes to the current target, or to the next one that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
-  #enter(): void {
-    const target = this.#prepared.plan.targets[this.#targetIndex]
-    if (target === undefined) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
+  /** Goes to the best target that is left, waits for one, or says why there is none. */
+  #advance(): void {
+    const { plan } = this.#prepared
+    const index = this.#layers.targetPicker.choose(plan, this.#route)
+    const target = plan.targets[index]
+    if (target === undefined) return this.#hold()
+    if (index !== this.#targetIndex) this.#onTarget = 0
+    this.#targetIndex = index
+    this.#enter(target)
+  }
+
+  /** No target is to be used now: a short wait is worth it, a long one is the client's to decide on. */
+  #hold(): void {
+    const x = this.#x
+    const hold = this.#layers.targetPicker.hold(this.#prepared.plan, this.#route)
+    if (hold === null) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
+    if (hold.waitMs === 0 || performance.now() + hold.waitMs - x.startedAt > LONGEST_HOLD_MS) return this.#refuse(this.#failure ?? hold.error)
+    this.#route?.tell(-1, 'waited', `${(hold.waitMs / 1000).toFixed(1)} s: ${hold.error.kind}`)
+    this.#timer = setTimeout(() => this.#advance(), Math.ceil(hold.waitMs) + 1)
+  }
+
+  /** Goes to a target that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
+  #enter(target: Target): void {
     if (target.dialect === this.#x.dialect && !this.#needsShape(target)) return this.#begin(target, null)
     const translator = this.#translatorOf()
     if (this.#x.operation === 'count-tokens') return this.#count(translator)
@@ -119,19 +155,25 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#fetches = false
     if (this.#x.settledAt !== 0 || this.#translator === null) return
     if (error === null) this.#translate(target, this.#translator)
-    else this.#passOver(error)
+    else this.#cannotTake(error)
   }
 
   #translate(target: Target, translator: Translator): void {
     const translated = translator.translate(target)
     if (translated.ok) this.#begin(target, translated.value)
-    else this.#passOver(translated.error)
+    else this.#cannotTake(translated.error)
   }
 
-  #passOver(refusal: GatewayError): void {
+  #cannotTake(refusal: GatewayError): void {
     this.#refusal ??= refusal
-    this.#targetIndex++
-    this.#enter()
+    this.#passOver('it cannot take the request')
+  }
+
+  #passOver(why: string): void {
+    const route = this.#route ??= this.#beginRoute()
+    route.tell(this.#targetIndex, 'left', why)
+    route.markTried(this.#targetIndex)
+    this.#advance()
   }
 
   /** Begins an attempt at the current target, if need be after a wait for a place at its engine. */
@@ -152,9 +194,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   onShed(error: GatewayError): void {
     this.#turn = null
     this.#failure = error
-    this.#targetIndex++
-    this.#onTarget = 0
-    this.#enter()
+    this.#passOver(error.kind)
   }
 
   /** The attempt's intent goes on file before its first byte goes out (invariant 7). */
@@ -169,6 +209,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
       x.dropped = translated.dropped
       x.approximated = translated.approximated
     }
+    this.#lane = this.#layers.targetBoard.lane(target)
+    this.#ticket = this.#layers.targetBoard.begin(this.#lane, x.attemptAt)
+    if (x.explain) this.#explain()
     this.#progressAt = this.#layers.limiter.beginAttempt(x, this.#prepared.admission)
     this.#layers.journal.intent(x, this)
   }
@@ -191,6 +234,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     x.dropped = ''
     x.approximated = ''
     this.#answer = null
+    this.#retryAfterMs = 0
   }
 
   proceed(): void {
@@ -234,13 +278,19 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   onData(chunk: Buffer, last: boolean): boolean {
     const answer = this.#answer
     if (answer === null) return true
-    if (this.#x.firstByteAt === 0) this.#x.firstByteAt = performance.now()
+    if (this.#x.firstByteAt === 0) this.#hearFirstByte()
     const more = answer.take(chunk, last)
     if (this.#x.responseBytes >= this.#progressAt) this.#progressAt = this.#layers.limiter.progress(this.#prepared.admission, this.#x)
     if (answer.streamError === null) return more
     this.#call?.abort()
     this.#fail(answer.streamError)
     return true
+  }
+
+  #hearFirstByte(): void {
+    const x = this.#x
+    const now = x.firstByteAt = performance.now()
+    if (this.#lane !== null) this.#layers.targetBoard.firstByte(this.#lane, this.#ticket, x.stream, now - x.attemptAt, now)
   }
 
   onEnd(): void {
@@ -294,23 +344,46 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
       this.#answer?.breakOff(error)
       return this.#settle('partial', true)
     }
+    this.#retryAfterMs = error.retryAfterMs
+    this.#leave()
+    const { plan } = this.#prepared
+    const route = this.#route ??= this.#beginRoute()
+    // Where the target itself failed, its other credentials lead to the same place.
+    if (blamesTarget(error.kind)) route.markTargetTried(x.target?.name ?? '')
+    else route.markTried(this.#targetIndex)
     const step = nextStep(error, {
       onTarget: this.#onTarget,
       attemptsLeft: x.snapshot.policy.maxAttempts - x.attempts,
-      targetsLeft: this.#prepared.plan.targets.length - this.#targetIndex - 1,
+      another: this.#layers.targetPicker.prospect(plan, route),
       timeLeft: x.startedAt + (x.target?.timeouts.total ?? 0) - performance.now(),
     }, this.#layers.retryBudget, Math.random)
+    route.tell(this.#targetIndex, 'left', `${error.kind}${x.upstreamStatus === 0 ? '' : `, status ${x.upstreamStatus}`}: ${step.action}`)
     if (step.action === 'give-up') return this.#giveUp(error)
     this.#settle('settled', false)
-    const target = x.target
-    if (step.action === 'retry' && target !== null) {
-      this.#timer = setTimeout(() => this.#begin(target, this.#translated), step.delayMs)
-      return
-    }
     this.#failure = error
-    this.#targetIndex++
-    this.#onTarget = 0
-    this.#enter()
+    const { target } = x
+    if (step.action === 'retry' && target !== null) this.#timer = setTimeout(() => this.#retry(target), step.delayMs)
+    else this.#advance()
+  }
+
+  /** The same target again, unless it went out meanwhile and another one is well. */
+  #retry(target: Target): void {
+    const { plan } = this.#prepared
+    const { targetPicker } = this.#layers
+    if (this.#route !== null && !targetPicker.isOpen(plan, this.#targetIndex) && targetPicker.prospect(plan, this.#route) === 'sound') return this.#advance()
+    this.#begin(target, this.#translated)
+  }
+
+  /** What came before there was a route: the first target was chosen because nothing spoke against it. */
+  #beginRoute(): Route {
+    const route = new Route(this.#prepared.plan)
+    route.tell(this.#targetIndex, 'chosen', FIRST_IN_ORDER)
+    return route
+  }
+
+  /** Tells the client, in a header, of the way so far. */
+  #explain(): void {
+    if (this.#route !== null) this.#x.explanation = `headrace-explain: ${this.#route.text()}\r\n`
   }
 
   /** The answer is not what its schema demands: once for a request it is asked to be mended, in an attempt of its own. After that the next target may do better. */
@@ -319,17 +392,23 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const target = x.target
     x.error = error.kind
     const attemptsLeft = x.snapshot.policy.maxAttempts - x.attempts
+    this.#leave()
+    const { plan } = this.#prepared
+    const route = this.#route ??= this.#beginRoute()
     const again = this.#mended || target === null || attemptsLeft <= 0 ? null : this.#translatorOf().translate(target, unfit)
-    if (again?.ok !== true && (attemptsLeft <= 0 || this.#targetIndex + 1 >= this.#prepared.plan.targets.length)) return this.#giveUp(error)
-    this.#settle('settled', false)
     if (again?.ok === true && target !== null) {
+      route.tell(this.#targetIndex, 'left', `${error.kind}: it is asked to mend its answer`)
+      this.#settle('settled', false)
       this.#mended = true
       return this.#begin(target, again.value)
     }
+    route.markTried(this.#targetIndex)
+    const goOn = attemptsLeft > 0 && this.#layers.targetPicker.prospect(plan, route) !== 'none'
+    route.tell(this.#targetIndex, 'left', `${error.kind}: ${goOn ? 'fallback' : 'give-up'}`)
+    if (!goOn) return this.#giveUp(error)
+    this.#settle('settled', false)
     this.#failure = error
-    this.#targetIndex++
-    this.#onTarget = 0
-    this.#enter()
+    this.#advance()
   }
 
   /** None of the targets that are left can take the request: a row of its own, of what no provider saw. */
@@ -368,17 +447,27 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #giveUp(error: GatewayError): void {
     const x = this.#x
     x.error = error.kind
+    if (x.explain) this.#explain()
     if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
       const told = this.#prepared.dialect.encodeError(error, x.requestId)
       x.status = told.status
       x.committedAt = performance.now()
-      this.#prepared.sink.respond(told.status, told.headers + x.answerHeaders + (x.target?.answerHeaders ?? ''), told.body)
+      this.#prepared.sink.respond(told.status, told.headers + x.answerHeaders + x.explanation + (x.target?.answerHeaders ?? ''), told.body)
     }
     this.#settle('settled', true)
   }
 
+  /** The attempt is over: the board hears how. */
+  #leave(): void {
+    if (this.#lane === null) return
+    this.#layers.targetBoard.end(this.#lane, this.#ticket, this.#x, this.#retryAfterMs)
+    this.#lane = null
+  }
+
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
+    this.#leave()
+    if (this.#route !== null) x.route = this.#route.text()
     this.#turn?.end()
     this.#turn = null
     this.#layers.limiter.endAttempt(x, this.#prepared.admission)

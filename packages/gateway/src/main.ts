@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import {
   budgetLimit, success,
   type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
+  type TargetsToAuthority, type TargetsToWorker,
 } from '@headrace/contract'
 import { CertificateWatch } from './edge/certificate-watch.ts'
 import { refuseCoding } from './edge/content-coding.ts'
@@ -13,6 +14,8 @@ import { createMetrics } from './observability/metrics.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
 import { Capacity } from './orchestration/capacity/capacity.ts'
 import { compileSnapshot } from './orchestration/compile-snapshot.ts'
+import { TargetBoard } from './orchestration/health/target-board.ts'
+import { TargetPicker } from './orchestration/health/target-picker.ts'
 import { LeaseDesk, type DeskOptions } from './orchestration/limits/lease-desk.ts'
 import { Limiter } from './orchestration/limits/limiter.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
@@ -29,8 +32,8 @@ export interface GatewayOptions {
   readonly config: ResolvedConfig
   /** Where call-log segments go, and the prefix of the files that this worker alone writes. */
   readonly journal: { readonly directory: string, readonly prefix: string }
-  /** Tells the lease authority; the answers come to `hearLimits`. */
-  readonly tellAuthority: (message: LimitsToAuthority) => void
+  /** Tells the lease authority; the answers come to `hearAuthority`. */
+  readonly tellAuthority: (message: LimitsToAuthority | TargetsToAuthority) => void
   /** Unix socket of the control surface; null = none. */
   readonly controlSocket: string | null
 }
@@ -43,13 +46,15 @@ export interface Gateway {
   reload(config: ResolvedConfig): Promise<Result<number, string>>
   metrics(): MetricsState
   /** What the lease authority says. */
-  hearLimits(message: LimitsToWorker): void
+  hearAuthority(message: LimitsToWorker | TargetsToWorker): void
   /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. */
   drain(graceMs: number): Promise<void>
 }
 
 /** How often idle leases are looked at, ms. */
 const LIMITS_SWEEP_MS = 250
+/** How often the authority hears how targets do, ms. */
+const TARGETS_REPORT_MS = 100
 
 /** Every dialect that is spoken. */
 export const DIALECTS: Dialects = Object.freeze({
@@ -83,6 +88,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limiter = new Limiter(leasing, desk)
   const capacity = new Capacity({ ...leasing, desk, random: Math.random })
   const sweeping = setInterval(() => limiter.sweep(), LIMITS_SWEEP_MS).unref()
+  const targetBoard = new TargetBoard({ now: () => performance.now(), send: options.tellAuthority, soon: setImmediate })
+  const reporting = setInterval(() => targetBoard.flush(), TARGETS_REPORT_MS).unref()
   let draining = false
   let snapshot: Snapshot
 
@@ -102,7 +109,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return token.ok ? snapshot.authenticate(token.value) : token
   }
   const serve = createJourney({
-    dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, retryBudget: new RetryBudget(() => performance.now()), limiter, capacity,
+    dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, limiter, capacity, retryBudget: new RetryBudget(() => performance.now(), () => targetBoard.workers),
+    targetBoard, targetPicker: new TargetPicker(targetBoard, () => performance.now()),
     dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId,
   })
   const local = createLocalAnswers({
@@ -135,13 +143,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         return { ok: false, error: error instanceof Error ? error.message : String(error) }
       }
     },
-    hearLimits: message => limiter.receive(message),
+    hearAuthority: message => message.type === 'limits' ? limiter.receive(message) : targetBoard.receive(message),
     metrics: () => capacity.addTo(metrics.exportState()),
     async drain(graceMs) {
       draining = true
       certificateWatch.close()
       await edge.drain(graceMs)
       clearInterval(sweeping)
+      clearInterval(reporting)
       limiter.close()
       await upstream.close()
       journal.close()

@@ -90,7 +90,7 @@ export class TranslatedAnswer implements AttemptAnswer {
     if (told === null) return false
     const encoded = this.#translated.client.relay.encodeError(gatewayError('upstream-invalid-request', told.message, { param: told.param }), this.#x.requestId)
     const status = this.#x.upstreamStatus
-    this.#respond(status >= 400 && status < 500 ? status : encoded.status, encoded.headers + this.#x.answerHeaders + this.#targetHeaders(), encoded.body)
+    this.#respond(status >= 400 && status < 500 ? status : encoded.status, encoded.headers + this.#x.answerHeaders + this.#x.explanation + this.#targetHeaders(), encoded.body)
     return true
   }
 
@@ -166,7 +166,7 @@ export class TranslatedAnswer implements AttemptAnswer {
 
   #headers(): string {
     const { client } = this.#translated
-    return `content-type: ${client.translating.contentType(this.#x.stream)}\r\n${client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#targetHeaders()}`
+    return `content-type: ${client.translating.contentType(this.#x.stream)}\r\n${client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#targetHeaders()}`
   }
 
   #targetHeaders(): string {

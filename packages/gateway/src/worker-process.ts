@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, ToWorker } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
@@ -31,7 +31,7 @@ export function runWorkerProcess(start: (options: GatewayOptions) => Promise<Gat
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   process.on('disconnect', () => process.exit(1))
-  process.on('message', message => void worker.hear(message as ToWorker | LimitsToWorker))
+  process.on('message', message => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker))
 }
 
 class WorkerProcess {
@@ -47,9 +47,9 @@ class WorkerProcess {
     this.#fixed = fixed
   }
 
-  hear(message: ToWorker | LimitsToWorker): Promise<void> {
-    if (message.type === 'limits') {
-      this.#gateway?.hearLimits(message)
+  hear(message: ToWorker | LimitsToWorker | TargetsToWorker): Promise<void> {
+    if (message.type === 'limits' || message.type === 'targets') {
+      this.#gateway?.hearAuthority(message)
       return this.#turn
     }
     if (message.type === 'ping') {
@@ -90,6 +90,6 @@ class WorkerProcess {
   }
 }
 
-function tell(message: FromWorker | LimitsToAuthority | Pong): void {
+function tell(message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
   process.send?.(message)
 }

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import type { FromWorker, LimitsToAuthority, Pong, ResolvedConfig } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, Pong, ResolvedConfig, TargetsToAuthority } from '@headrace/contract'
 import { entry } from '../entry.ts'
 import { ChildSlot } from './child-slot.ts'
 import { forkWorker } from './fork-program.ts'
@@ -115,7 +115,7 @@ export class Workers {
           this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority | Pong),
+        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | Pong),
         onExit: (how, incarnation, restartMs) => {
           worker.pulse?.stop()
           worker.pulse = worker.listening = worker.configured = worker.metrics = null
@@ -128,9 +128,9 @@ export class Workers {
     return worker
   }
 
-  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority | Pong): void {
-    // The lease authority listens on the channel by itself.
-    if (message.type === 'limits') return
+  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
+    // The authorities listen on the channel by themselves.
+    if (message.type === 'limits' || message.type === 'targets') return
     if (message.type === 'pong') return worker.pulse?.beat()
     if (message.type === 'listening') {
       worker.listening = message

@@ -14,6 +14,7 @@ export function readCorrelation(x: Exchange, head: RequestHead): void {
   if (requestId !== undefined && REQUEST_ID.test(requestId)) x.requestId = requestId
   const tags = head.header('headrace-tags')
   if (tags !== undefined && TAGS.test(tags)) x.tags = tags
+  if (head.header('headrace-explain') === '1') x.explain = true
   const traceparent = head.header('traceparent')
   if (traceparent === undefined) return
   const match = TRACEPARENT.exec(traceparent)

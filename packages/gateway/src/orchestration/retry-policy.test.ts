@@ -3,26 +3,26 @@ import { gatewayError, type ErrorKind } from '@headrace/contract'
 import { nextStep, RetryBudget, type AttemptState } from './retry-policy.ts'
 
 const budget = (): RetryBudget => new RetryBudget(() => 0)
-const state = (facts: Partial<AttemptState> = {}): AttemptState => ({ onTarget: 1, attemptsLeft: 3, targetsLeft: 0, timeLeft: 60_000, ...facts })
+const state = (facts: Partial<AttemptState> = {}): AttemptState => ({ onTarget: 1, attemptsLeft: 3, another: 'none', timeLeft: 60_000, ...facts })
 const half = (): number => 0.5
 const step = (kind: ErrorKind, facts: Partial<AttemptState> = {}, retryAfterMs = 0) =>
   nextStep(gatewayError(kind, '', { retryAfterMs }), state(facts), budget(), half)
 
 describe('what follows a failed attempt', () => {
   const cases: readonly [string, ReturnType<typeof step>, string][] = [
-    ['a server error is tried once more on the same target', step('upstream-server-error', { targetsLeft: 1 }), 'retry'],
-    ['the second server error goes to the next target', step('upstream-server-error', { onTarget: 2, targetsLeft: 1 }), 'fallback'],
-    ['a silent target is not asked twice', step('upstream-first-token-timeout', { targetsLeft: 1 }), 'fallback'],
+    ['a server error is tried once more on the same target', step('upstream-server-error', { another: 'sound' }), 'retry'],
+    ['the second server error goes to the next target', step('upstream-server-error', { onTarget: 2, another: 'sound' }), 'fallback'],
+    ['a silent target is not asked twice', step('upstream-first-token-timeout', { another: 'sound' }), 'fallback'],
     ['a silent only target ends it', step('upstream-first-token-timeout'), 'give-up'],
-    ['a request the provider refuses is not sent anywhere else', step('upstream-invalid-request', { targetsLeft: 3 }), 'give-up'],
+    ['a request the provider refuses is not sent anywhere else', step('upstream-invalid-request', { another: 'sound' }), 'give-up'],
     ['an exhausted quota is never retried', step('upstream-quota', {}, 500), 'give-up'],
-    ['an exhausted quota falls back', step('upstream-quota', { targetsLeft: 1 }), 'fallback'],
-    ['a rate limit with a long wait goes to the next target', step('upstream-rate-limited', { targetsLeft: 1 }, 2_000), 'fallback'],
+    ['an exhausted quota falls back', step('upstream-quota', { another: 'sound' }), 'fallback'],
+    ['a rate limit with a long wait goes to the next target', step('upstream-rate-limited', { another: 'sound' }, 2_000), 'fallback'],
     ['a rate limit without another target waits', step('upstream-rate-limited', {}, 2_000), 'retry'],
     ['a wait longer than ten seconds is handed on', step('upstream-rate-limited', {}, 30_000), 'give-up'],
     ['a wait past the deadline is handed on', step('upstream-rate-limited', { timeLeft: 1_000 }, 2_000), 'give-up'],
-    ['nothing follows when no attempt is left', step('upstream-server-error', { attemptsLeft: 0, targetsLeft: 2 }), 'give-up'],
-    ['the total deadline ends it', step('upstream-total-timeout', { targetsLeft: 2 }), 'give-up'],
+    ['nothing follows when no attempt is left', step('upstream-server-error', { attemptsLeft: 0, another: 'sound' }), 'give-up'],
+    ['the total deadline ends it', step('upstream-total-timeout', { another: 'sound' }), 'give-up'],
   ]
   it.each(cases)('%s', (_name, actual, action) => expect(actual.action).toBe(action))
 
@@ -48,5 +48,25 @@ describe('the retry budget', () => {
     expect(takeAll()).toBe(10)
     now += 3_600_000
     expect(takeAll()).toBeLessThanOrEqual(100)
+  })
+
+  it('lets calls move from a target that died to one that is well, but not without end, and not to a doubtful one', () => {
+    const spent = new RetryBudget(() => 0)
+    while (spent.take()) { /* Ten to begin with. */ }
+    const fallBack = (another: AttemptState['another']) => nextStep(gatewayError('upstream-first-token-timeout', ''), state({ another }), spent, half).action
+    expect(fallBack('doubtful')).toBe('give-up')
+    let moved = 0
+    while (moved < 1_000 && fallBack('sound') === 'fallback') moved++
+    expect(moved).toBe(100)
+  })
+
+  it('is shared by the workers: each has its part of what time brings', () => {
+    let now = 0
+    const share = new RetryBudget(() => now, () => 4)
+    while (share.take()) { /* Ten to begin with. */ }
+    now += 4_000
+    let taken = 0
+    while (share.take()) taken++
+    expect(taken).toBe(10)
   })
 })

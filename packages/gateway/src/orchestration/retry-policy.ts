@@ -15,7 +15,8 @@ export interface AttemptState {
   readonly onTarget: number
   /** Attempts this request may still make. */
   readonly attemptsLeft: number
-  readonly targetsLeft: number
+  /** Another target: nothing speaks against it (`sound`), it is slow or out (`doubtful`), or there is none. */
+  readonly another: 'sound' | 'doubtful' | 'none'
   /** Milliseconds until the request's deadline. */
   readonly timeLeft: number
 }
@@ -25,46 +26,65 @@ const FALLBACK: NextStep = Object.freeze({ action: 'fallback' })
 
 /**
  * What follows a failed attempt before commitment. Retries only what can succeed, once per target while another one is left
- * and with growing jittered back-off where none is; honours `Retry-After` as a minimum; stays inside the retry budget.
+ * and with growing jittered back-off where none is; honours `Retry-After` as a minimum; stays inside the retry budget, fallbacks included.
  */
 export function nextStep(error: GatewayError, state: AttemptState, budget: RetryBudget, random: () => number): NextStep {
   const policy = ERROR_POLICY[error.kind]
   if (state.attemptsLeft <= 0) return GIVE_UP
-  const fallback = policy.fallback && state.targetsLeft > 0 ? FALLBACK : GIVE_UP
-  if (!policy.retry) return fallback
-  // Full jitter on an exponential base of 100 ms: callers that failed together do not come back together.
-  const backOff = 50 + random() * 100 * 2 ** Math.min(state.onTarget - 1, 5)
-  const delayMs = Math.max(error.retryAfterMs, backOff)
-  if (fallback === FALLBACK && (state.onTarget > 1 || delayMs > SHORT_WAIT_MS)) return FALLBACK
-  if (delayMs > Math.min(LONGEST_WAIT_MS, state.timeLeft) || !budget.take()) return fallback
-  return { action: 'retry', delayMs }
+  const canFallBack = policy.fallback && state.another !== 'none'
+  if (policy.retry) {
+    // Full jitter on an exponential base of 100 ms: callers that failed together do not come back together.
+    const backOff = 50 + random() * 100 * 2 ** Math.min(state.onTarget - 1, 5)
+    const delayMs = Math.max(error.retryAfterMs, backOff)
+    const passedOver = canFallBack && (state.onTarget > 1 || delayMs > SHORT_WAIT_MS)
+    if (!passedOver && delayMs <= Math.min(LONGEST_WAIT_MS, state.timeLeft) && budget.take()) return { action: 'retry', delayMs }
+  }
+  return canFallBack && (state.another === 'sound' ? budget.takeSound() : budget.take()) ? FALLBACK : GIVE_UP
 }
 
+/** Tokens in the bucket at the start and at most; per second from time alone; and how far calls stranded on a target that just failed may overdraw. */
+const FIRST_TOKENS = 10
+const MOST_TOKENS = 100
+const PER_SECOND = 10
+const OVERDRAFT = 100
+
 /**
- * Bounds what retries add when a provider is down: 20 % of the requests plus 10 per second (the figures of Linkerd's retry budget).
- * A token bucket that requests fill and retries drain; time is monotonic milliseconds.
+ * Bounds what retries and fallbacks add when providers are down: 20 % of the requests plus 10 per second (the figures of Linkerd's retry budget).
+ * A token bucket that requests fill and further attempts drain; time is monotonic milliseconds. The 10 per second are the whole installation's: each
+ * worker has its share. A fallback to a target that is well may overdraw: when one of several targets dies, everything that runs on it moves at once.
  */
 export class RetryBudget {
-  #tokens = 10
+  #tokens = FIRST_TOKENS
   #filledAt: number
   readonly #now: () => number
+  readonly #workers: () => number
 
-  constructor(now: () => number) {
+  constructor(now: () => number, workers: () => number = () => 1) {
     this.#now = now
+    this.#workers = workers
     this.#filledAt = now()
   }
 
-  /** Each first attempt earns a fifth of a retry. */
+  /** Each first attempt earns a fifth of another one. */
   earn(): void {
-    if (this.#tokens < 100) this.#tokens += 0.2
+    if (this.#tokens < MOST_TOKENS) this.#tokens += 0.2
   }
 
-  /** False = the budget is spent: do not retry. */
+  /** False = the budget is spent: no further attempt. */
   take(): boolean {
+    return this.#spend(1)
+  }
+
+  /** For a fallback to a target that nothing speaks against. */
+  takeSound(): boolean {
+    return this.#spend(1 - OVERDRAFT)
+  }
+
+  #spend(least: number): boolean {
     const now = this.#now()
-    this.#tokens = Math.min(100, this.#tokens + (now - this.#filledAt) / 100)
+    this.#tokens = Math.min(MOST_TOKENS, this.#tokens + (now - this.#filledAt) * PER_SECOND / 1000 / this.#workers())
     this.#filledAt = now
-    if (this.#tokens < 1) return false
+    if (this.#tokens < least) return false
     this.#tokens -= 1
     return true
   }

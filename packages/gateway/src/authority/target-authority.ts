@@ -1,0 +1,247 @@
+import { subjectKey, type SubjectNews, type SubjectState, type SubjectView, type TargetsToAuthority, type TargetsToWorker } from '@headrace/contract'
+import { Subject } from './subject.ts'
+
+export interface TargetAuthorityOptions {
+  /** Monotonic ms and Unix ms. */
+  readonly now: () => number
+  readonly wall: () => number
+  /** 0 .. 1, for jitter. */
+  readonly random: () => number
+  /** Sends to one worker, in order. A worker that is gone is not an error. */
+  readonly send: (worker: number, message: TargetsToWorker) => void
+}
+
+/** Failures in a row that put a target out (Envoy's figure). */
+const STREAK = 5
+/** Failures among the attempts of the last ten seconds that put it out, if there are so many of them and the others fail far less. */
+const RATE = 0.2
+const RATE_ATTEMPTS = 20
+const RATE_SECONDS = 10
+const RATE_OVER_OTHERS = 3
+/** Subjects that are kept: names of models come from clients where a provider is addressed directly. */
+const MAX_SUBJECTS = 20_000
+/** One that is in, and of which nothing was heard for so long, is forgotten, ms. */
+const IDLE_MS = 600_000
+/** How often workers are told of times to first byte, ms. */
+const ESTIMATES_MS = 1_000
+
+/**
+ * The owner of every target's and credential's standing. It lives in the supervisor beside the lease authority: no I/O, numbers only.
+ * Workers tell what they saw; who is out, who is back and who may probe is decided here, once, for all of them.
+ */
+export class TargetAuthority {
+  readonly #options: TargetAuthorityOptions
+  readonly #workers = new Set<number>()
+  readonly #subjects = new Map<string, Subject>()
+  /** Those that time may change. */
+  readonly #moving = new Set<Subject>()
+  /** Those whose times to first byte have changed. */
+  readonly #timed = new Map<Subject, number>()
+  readonly #changed = new Set<Subject>()
+  #estimatesAt = 0
+
+  constructor(options: TargetAuthorityOptions) {
+    this.#options = options
+  }
+
+  /** Takes in one message of a worker. What follows from it is told to all workers before it returns. */
+  receive(worker: number, { news }: TargetsToAuthority): void {
+    const now = this.#options.now()
+    if (!this.#workers.has(worker)) this.#welcome(worker)
+    for (const item of news) {
+      const subject = this.#subject(item, now)
+      if (subject !== null) this.#hear(worker, subject, item, now)
+    }
+    this.#tell()
+  }
+
+  /** A worker has ended: the token that it held is free. */
+  workerGone(worker: number): void {
+    if (!this.#workers.delete(worker)) return
+    for (const subject of this.#subjects.values()) {
+      subject.inFlight.delete(worker)
+      subject.concurrency.delete(worker)
+      subject.wishes.delete(worker)
+      if (subject.holder !== worker) continue
+      subject.giveBack()
+      this.#changed.add(subject)
+    }
+    // The share of each has changed.
+    for (const other of this.#workers) this.#options.send(other, { type: 'targets', workers: this.#workers.size, states: [] })
+    this.#tell()
+  }
+
+  /** Ends cooldowns and hands out tokens. Call it several times per second. */
+  sweep(): void {
+    const now = this.#options.now()
+    for (const subject of this.#moving) this.#advance(subject, now)
+    if (now - this.#estimatesAt >= ESTIMATES_MS) this.#refresh(now)
+    this.#tell()
+  }
+
+  /** Everything that is known, for people. */
+  view(): readonly SubjectView[] {
+    const now = this.#options.now()
+    const wall = this.#options.wall() - now
+    return [...this.#subjects.values()].map(subject => {
+      const { kind, target, credential } = subject.name
+      const { answered, failed } = subject.window.sum(now, 30)
+      const state = subject.phase === 'in' || subject.phase === 'probing' ? subject.phase : 'out'
+      return {
+        kind, target, credential, state, reason: subject.reason, since: Math.round(wall + subject.since), until: subject.phase === 'out' ? Math.round(wall + subject.until) : 0,
+        answered, failed, p50: Math.round(subject.quantile(0.5)), p95: Math.round(subject.quantile(0.95)),
+        inFlight: sum(subject.inFlight), concurrency: sum(subject.concurrency),
+      }
+    })
+  }
+
+  #welcome(worker: number): void {
+    this.#workers.add(worker)
+    const now = this.#options.now()
+    const states = [...this.#subjects.values()].filter(subject => subject.phase !== 'in' || subject.stream.known || subject.json.known)
+    for (const other of this.#workers) {
+      this.#options.send(other, { type: 'targets', workers: this.#workers.size, states: other === worker ? states.map(subject => this.#state(subject, other, now)) : [] })
+    }
+  }
+
+  #hear(worker: number, subject: Subject, news: SubjectNews, now: number): void {
+    subject.heardAt = now
+    set(subject.inFlight, worker, news.inFlight)
+    set(subject.concurrency, worker, news.concurrency)
+    subject.window.add(now, news.answered, news.failed)
+    if (news.probe !== null) this.#probe(worker, subject, news, now)
+    else if (news.turn === subject.turn) this.#judge(subject, news, now)
+    if (news.rest !== null && news.probe === null && (subject.phase === 'in' || subject.phase === 'out' && now + news.rest.ms > subject.until)) {
+      this.#leave(subject, news.rest.reason, news.rest.ms, news.rest.hard, now)
+    }
+    if (news.wish && subject.phase !== 'in') {
+      subject.wishes.add(worker)
+      this.#advance(subject, now)
+    }
+  }
+
+  /** What was seen in the present state. */
+  #judge(subject: Subject, news: SubjectNews, now: number): void {
+    for (const ms of news.streamMs) subject.stream.add(ms)
+    for (const ms of news.jsonMs) subject.json.add(ms)
+    if (news.streamMs.length + news.jsonMs.length > 0) this.#timed.set(subject, this.#timed.get(subject) ?? 0)
+    subject.streak = news.answered > 0 ? news.streak : subject.streak + news.failed
+    if (subject.phase !== 'in') {
+      // Everything was out, so it was tried without a probe, and it answered.
+      if (news.answered > 0 && news.failed === 0 && !subject.hard) this.#enter(subject, now)
+      return
+    }
+    if (subject.kind !== 'target') return
+    if (subject.streak >= STREAK) return this.#leave(subject, 'failing', 0, false, now)
+    if (news.hung) return this.#leave(subject, 'hung', 0, false, now)
+    if (news.failed > 0 && this.#failsMoreThanOthers(subject, now)) return this.#leave(subject, 'error-rate', 0, false, now)
+    if (subject.stream.slow || subject.json.slow) this.#leave(subject, 'slow', 0, false, now)
+  }
+
+  #probe(worker: number, subject: Subject, news: SubjectNews, now: number): void {
+    if (subject.holder !== worker || news.turn !== subject.turn) return
+    switch (news.probe) {
+      case 'began':
+        subject.phase = 'probing'
+        break
+      case 'returned':
+        subject.giveBack()
+        break
+      case 'failed': return this.#leave(subject, news.rest?.reason ?? subject.reason ?? 'failing', news.rest?.ms ?? 0, news.rest?.hard ?? false, now)
+      case 'answered': {
+        if (subject.reason !== 'slow' || !this.#stillSlow(subject, news)) return this.#enter(subject, now)
+        return this.#leave(subject, 'slow', 0, false, now)
+      }
+    }
+    this.#changed.add(subject)
+  }
+
+  #stillSlow(subject: Subject, news: SubjectNews): boolean {
+    return news.streamMs.some(ms => subject.stream.probeIsSlow(ms)) || news.jsonMs.some(ms => subject.json.probeIsSlow(ms))
+  }
+
+  /** Where everything fails - no network, a request that no engine survives - putting targets out helps nobody. */
+  #failsMoreThanOthers(subject: Subject, now: number): boolean {
+    const own = subject.window.sum(now, RATE_SECONDS)
+    const attempts = own.answered + own.failed
+    if (attempts < RATE_ATTEMPTS || own.failed < RATE * attempts) return false
+    let answered = 0, failed = 0
+    for (const other of this.#subjects.values()) {
+      if (other === subject || other.kind !== 'target' || other.phase !== 'in') continue
+      const seen = other.window.sum(now, RATE_SECONDS)
+      answered += seen.answered
+      failed += seen.failed
+    }
+    return answered + failed === 0 || own.failed / attempts > RATE_OVER_OTHERS * failed / (answered + failed)
+  }
+
+  #leave(subject: Subject, reason: NonNullable<Subject['reason']>, ms: number, hard: boolean, now: number): void {
+    subject.leave(reason, ms, hard, now, this.#options.random)
+    this.#moving.add(subject)
+    this.#changed.add(subject)
+  }
+
+  #enter(subject: Subject, now: number): void {
+    subject.enter(now)
+    this.#moving.delete(subject)
+    this.#changed.add(subject)
+  }
+
+  #advance(subject: Subject, now: number): void {
+    // At most twice at once: a cooldown ends, and a wish is there.
+    while (subject.advance(now)) this.#changed.add(subject)
+    if (subject.phase === 'in') this.#moving.delete(subject)
+  }
+
+  /** Times to first byte that moved by a tenth are told; what was not heard of for long is forgotten. */
+  #refresh(now: number): void {
+    this.#estimatesAt = now
+    for (const [subject, told] of this.#timed) {
+      const p95 = subject.quantile(0.95)
+      if (Math.abs(p95 - told) <= told * 0.1) continue
+      this.#timed.set(subject, p95)
+      this.#changed.add(subject)
+    }
+    for (const [key, subject] of this.#subjects) {
+      if (subject.phase !== 'in' || now - subject.heardAt < IDLE_MS) continue
+      this.#subjects.delete(key)
+      this.#timed.delete(subject)
+    }
+  }
+
+  #tell(): void {
+    if (this.#changed.size === 0) return
+    const now = this.#options.now()
+    for (const worker of this.#workers) {
+      this.#options.send(worker, { type: 'targets', workers: this.#workers.size, states: [...this.#changed].map(subject => this.#state(subject, worker, now)) })
+    }
+    this.#changed.clear()
+  }
+
+  #state(subject: Subject, worker: number, now: number): SubjectState {
+    return {
+      subject: subject.name, turn: subject.turn, out: subject.reason, forMs: subject.phase === 'out' ? Math.max(1, Math.round(subject.until - now)) : 0, hard: subject.hard,
+      token: subject.phase === 'offered' && subject.holder === worker, p50: subject.quantile(0.5), p95: subject.quantile(0.95),
+    }
+  }
+
+  /** Null = there are too many: this one goes on without. */
+  #subject({ subject: name, turn }: SubjectNews, now: number): Subject | null {
+    const key = subjectKey(name)
+    let subject = this.#subjects.get(key)
+    if (subject === undefined) {
+      if (this.#subjects.size >= MAX_SUBJECTS) return null
+      this.#subjects.set(key, subject = new Subject(Object.freeze({ ...name }), now))
+      // What was forgotten goes on counting where the workers do.
+      subject.turn = turn
+    }
+    return subject
+  }
+}
+
+const sum = (counts: ReadonlyMap<number, number>): number => [...counts.values()].reduce((total, count) => total + count, 0)
+
+function set(counts: Map<number, number>, worker: number, count: number): void {
+  if (count === 0) counts.delete(worker)
+  else counts.set(worker, count)
+}

@@ -1,0 +1,37 @@
+import type { Target } from '@headrace/contract'
+import type { Standing } from './standing.ts'
+
+/** One target with one credential: the three subjects that must all be in for an attempt to go there. */
+export interface Lane {
+  readonly target: Target
+  readonly endpoint: Standing
+  readonly credential: Standing
+  readonly pair: Standing
+}
+
+/**
+ * How good a choice a lane is. `open`: nothing speaks against it, or this worker is to probe it; `slow`: it answers, but far slower than usual;
+ * `full`: no more at the same time; `out`: it fails, and is tried only where everything does; `shut`: the provider said not before.
+ */
+export type LaneRank = 'open' | 'slow' | 'full' | 'out' | 'shut'
+
+/** Ranks a lane. Called only while something is wrong somewhere. */
+export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
+  let rank: LaneRank = 'open'
+  for (const standing of [endpoint, credential, pair]) {
+    if (standing.out === null || standing.token) continue
+    if (standing.hard) return 'shut'
+    rank = standing.out === 'slow' && rank === 'open' ? 'slow' : 'out'
+  }
+  return rank === 'open' && endpoint.full ? 'full' : rank
+}
+
+/** The subject that keeps a lane from being used for longest; null = none does. */
+export function obstacle({ endpoint, credential, pair }: Lane): Standing | null {
+  let worst: Standing | null = null
+  for (const standing of [endpoint, credential, pair]) {
+    if (standing.out === null || standing.token) continue
+    if (worst === null || (standing.hard && !worst.hard) || standing.hard === worst.hard && standing.until > worst.until) worst = standing
+  }
+  return worst
+}
