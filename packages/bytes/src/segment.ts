@@ -36,8 +36,10 @@ export const SETTLED_FIELDS = Object.freeze([
   'outcome', 'status', 'upstreamStatus', 'errorKind', 'finishReason',
   'inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens', 'responseBytes',
   'sent', 'head', 'firstByte', 'committed', 'total', 'requestBody', 'responseBody', 'cost',
-  'dropped', 'approximated',
+  'dropped', 'approximated', 'route',
 ] as const)
+/** So many of the last settled fields came without a new version. */
+const LATER_FIELDS = 3
 
 export type SegmentValue = string | number | null
 /** One record as it stands in the file: kind, then the fields of its kind by position. */
@@ -117,7 +119,11 @@ export function decodeBatch(buffer: Buffer, start: number, end: number): readonl
     // Newlines inside strings are escaped, so each one ends a record: one parse call for the whole batch.
     const records: unknown = JSON.parse('[' + text.slice(0, -1).replaceAll('\n', ',') + ']')
     if (!Array.isArray(records)) return null
-    if (buffer[start - BATCH_HEADER_BYTES + 1] === VERSION_1) for (let index = 0; index < records.length; index++) records[index] = upgraded(records[index])
+    const first = buffer[start - BATCH_HEADER_BYTES + 1] === VERSION_1
+    for (let index = 0; index < records.length; index++) {
+      if (first) records[index] = upgraded(records[index])
+      if (!isRecord(records[index])) records[index] = completed(records[index])
+    }
     return records.every(isRecord) ? records : null
   } catch {
     return null
@@ -136,14 +142,21 @@ const FIELD_COUNTS: Readonly<Record<string, number>> = Object.freeze({
 const NEW_INTENT = Object.freeze([-1, ''])
 const NEW_SETTLED = Object.freeze([-1])
 
-/** A record of version 1 as one of this version; anything else as it is. */
+/** A record of version 1 as one of version 2; anything else as it is. */
 function upgraded(record: unknown): unknown {
   if (!Array.isArray(record)) return record
   const kind = String(record[0])
-  const missing = (FIELD_COUNTS[kind] ?? 0) - record.length
+  const missing = (FIELD_COUNTS[kind] ?? 0) - record.length - (kind === 'i' ? 0 : LATER_FIELDS)
   if (kind === 'i' && missing === NEW_INTENT.length) return [...record, ...NEW_INTENT]
   if (kind === 's' && missing === NEW_SETTLED.length) return [...record, ...NEW_SETTLED]
   if (kind !== 'r' || missing !== NEW_INTENT.length + NEW_SETTLED.length) return record
   const settledAt = KIND_ID_ATTEMPT + INTENT_FIELDS.length - NEW_INTENT.length
   return [...record.slice(0, settledAt), ...NEW_INTENT, ...record.slice(settledAt), ...NEW_SETTLED]
+}
+
+/** A settlement from before some of the last fields, which are '' then; anything else as it is. */
+function completed(record: unknown): unknown {
+  if (!Array.isArray(record) || record[0] !== 's' && record[0] !== 'r') return record
+  const missing = (FIELD_COUNTS[record[0]] ?? 0) - record.length
+  return missing > 0 && missing <= LATER_FIELDS ? [...record, ...Array<string>(missing).fill('')] : record
 }

@@ -35,6 +35,8 @@ export interface CallRecord {
   /** Fields of the request, in the client's terms and parted by `, `, that the target could not take, and that went there as something close; '' = none. */
   readonly dropped: string
   readonly approximated: string
+  /** Why targets were chosen, skipped and left, up to this attempt's end: a JSON array, or '' where the first target was simply taken. */
+  readonly route: string
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cachedInputTokens: number

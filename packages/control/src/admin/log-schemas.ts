@@ -25,7 +25,7 @@ const recordSchema = z.object({
   inputTokens: count, outputTokens: count, cachedInputTokens: count, cacheWriteTokens: count, reasoningTokens: count, requestBytes: count, responseBytes: count,
   admittedMs: count, attemptMs: count, sentMs: count, headMs: count, firstByteMs: count, committedMs: count, totalMs: count,
   traceId: z.string(), metadata: z.string(), tags: z.string(), costNano: count, priceVersion: z.string(),
-  dropped: z.string().describe('Fields that the target could not take, parted by `, `.'), approximated: z.string(), requestBody: z.string().nullable(), responseBody: z.string().nullable(),
+  dropped: z.string().describe('Fields that the target could not take, parted by `, `.'), approximated: z.string(), route: z.string().describe('Why targets were chosen, skipped and left: a JSON array, or empty.'), requestBody: z.string().nullable(), responseBody: z.string().nullable(),
 } satisfies Record<keyof CallRecord, z.ZodType>)
 
 export const logAnswerSchema = z.object({ rows: z.array(z.object({ cursor: count, record: recordSchema })) })

@@ -37,7 +37,7 @@ export function callRecord(intent: SegmentRecord, settled: SegmentRecord | null)
     status: Math.max(0, number(told('status'))), upstreamStatus: Math.max(0, number(told('upstreamStatus'))),
     // Written from an `ErrorKind` or ''.
     errorKind: text(told('errorKind')) as CallRecord['errorKind'], finishReason: text(told('finishReason')),
-    dropped: text(told('dropped')), approximated: text(told('approximated')),
+    dropped: text(told('dropped')), approximated: text(told('approximated')), route: text(told('route')),
     inputTokens: number(told('inputTokens')), outputTokens: number(told('outputTokens')), cachedInputTokens: number(told('cachedInputTokens')),
     cacheWriteTokens: number(told('cacheWriteTokens')), reasoningTokens: number(told('reasoningTokens')),
     // Of a call that nobody lived to tell of, what was reserved for it.
@@ -57,7 +57,7 @@ export function upgradedRecord(stored: CallRecord, settled: SegmentRecord): Call
   return {
     ...stored,
     outcome: late.outcome, status: late.status, upstreamStatus: late.upstreamStatus, errorKind: late.errorKind, finishReason: late.finishReason,
-    dropped: late.dropped, approximated: late.approximated,
+    dropped: late.dropped, approximated: late.approximated, route: late.route,
     inputTokens: late.inputTokens, outputTokens: late.outputTokens, cachedInputTokens: late.cachedInputTokens,
     cacheWriteTokens: late.cacheWriteTokens, reasoningTokens: late.reasoningTokens, costNano: late.costNano, responseBytes: late.responseBytes,
     sentMs: late.sentMs, headMs: late.headMs, firstByteMs: late.firstByteMs, committedMs: late.committedMs, totalMs: late.totalMs,

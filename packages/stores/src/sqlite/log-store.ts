@@ -19,6 +19,8 @@ const MIGRATIONS: readonly string[] = Object.freeze([`
 `, `
   ALTER TABLE call ADD COLUMN dropped TEXT NOT NULL DEFAULT '';
   ALTER TABLE call ADD COLUMN approximated TEXT NOT NULL DEFAULT '';
+`, `
+  ALTER TABLE call ADD COLUMN route TEXT NOT NULL DEFAULT '';
 `])
 
 /** The call log in its own SQLite file. Its one instance is the file's only writer; everyone else reads (`readLogs`). */
