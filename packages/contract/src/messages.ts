@@ -1,5 +1,6 @@
 import type { BudgetsToAuthority } from './limits.ts'
 import type { ResolvedConfig } from './resolved-config.ts'
+import type { SubjectView } from './targets.ts'
 
 /**
  * What the processes of one installation say to each other, over Node's IPC channel, always through the supervisor:
@@ -34,6 +35,8 @@ export type ToControl =
   | { readonly type: 'worker', readonly worker: number, readonly message: FromWorker }
   /** A worker is gone: calls it began and never settled are `unknown`. `segments` are the file names that it alone wrote. */
   | { readonly type: 'worker-exit', readonly worker: number, readonly segmentPrefix: string }
+  /** How targets and credentials stand, every second. */
+  | { readonly type: 'targets', readonly subjects: readonly SubjectView[] }
   /** Re-read the configuration (SIGHUP). */
   | { readonly type: 'reload' }
   | { readonly type: 'stop' }

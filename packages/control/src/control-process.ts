@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ToControl } from '@headrace/contract'
+import type { SubjectView, ToControl } from '@headrace/contract'
 import { RateWindow, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
 import type { AdminServer } from './admin/server.ts'
 import { BudgetWatch } from './budgets/budget-watch.ts'
@@ -26,6 +26,7 @@ export class ControlProcess {
   readonly #keys: SqliteKeyStore
   readonly #keeper: ConfigKeeper
   readonly #stops: (() => unknown)[] = []
+  #targets: readonly SubjectView[] = []
   #logs: LogWriter | null = null
   #server: AdminServer | null = null
   #starting: Promise<void> | null = null
@@ -47,6 +48,7 @@ export class ControlProcess {
       this.#fleet.exited(message.worker)
       this.#logs?.workerExited(message.segmentPrefix)
     } else if (message.type === 'sandbox') this.#hearSandbox(message.url)
+    else if (message.type === 'targets') this.#targets = message.subjects
     else if (message.type === 'reload') this.#background(this.#started(() => this.#keeper.reload({ onlyIfChanged: false })))
     else this.#background(this.stop())
   }
@@ -84,7 +86,7 @@ export class ControlProcess {
     // Fastify and its schemas take longer to load than all of the above.
     const { startAdminServer } = await import('./admin/server.ts')
     this.#server = await startAdminServer({
-      keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys, ledger,
+      keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys, ledger, targets: () => this.#targets,
       calls: { database, onRow: logs.onRow, recovered: logs.recovered, problems: () => this.#logProblems.list() },
     }, socket)
     tell({ type: 'ready' })

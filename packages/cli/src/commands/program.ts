@@ -8,6 +8,7 @@ Examples:
   headrace start --port 9000 --data /var/lib/headrace
   headrace check && headrace explain fast   is the configuration right, and where would a request go?
   headrace logs -f --model fast             follow the call log
+  headrace health                           how do the targets stand?
   headrace keys create --name search-team   make an API key
 `
 
@@ -29,6 +30,7 @@ export function createCommand(): (argv: readonly string[]) => Promise<number> {
   addConfigCommands(program, does)
   addLogs(program, does)
   addSpend(program, does)
+  addHealth(program, does)
   addKeys(program, does)
   return async argv => {
     const names = program.commands.map(command => command.name())
@@ -117,6 +119,14 @@ function addSpend(program: Command, does: Does): void {
     .action(does(async (options: SpendFlags) => (await import('./spend.ts')).spend(options)))
 }
 
+function addHealth(program: Command, does: Does): void {
+  withAdmin(program.command('health'))
+    .description('show how targets and credentials stand (admin API of a running Headrace)')
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', examples('headrace health', 'headrace health --json'))
+    .action(does(async (options: HealthFlags) => (await import('./health.ts')).health(options)))
+}
+
 function addKeys(program: Command, does: Does): void {
   const keys = program.command('keys').description('list, make and revoke API keys (admin API of a running Headrace)')
     .addHelpText('after', examples('headrace keys list', 'headrace keys create --name search-team --models "fast,gpt-*"', 'headrace keys revoke KEY_ID'))
@@ -164,6 +174,8 @@ export interface SpendFlags extends AdminFlags {
   readonly limit: number
   readonly json: boolean
 }
+
+export interface HealthFlags extends AdminFlags { readonly json: boolean }
 
 export interface CreateKeyFlags extends AdminFlags {
   readonly name: string

@@ -70,7 +70,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions, run: RunDirectory) {
     this.#options = options
     this.#run = run
-    this.#limits = new AuthorityHost({ stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem })
+    this.#limits = new AuthorityHost({ stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem, onTargets: subjects => this.#tellControl({ type: 'targets', subjects }) })
     this.#workers = new Workers({
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
       attach: child => this.#limits.attach(child),

@@ -50,12 +50,12 @@ test('a refusal has a constant shape and says nothing of the key', async () => {
 
 test('what is of the whole installation is not for the admins of other tenants', async () => {
   const as = { authorization: `Bearer ${FOREIGN}` }
-  for (const [method, path] of [['GET', '/metrics'], ['GET', '/admin/v1/config'], ['GET', '/admin/v1/status'], ['POST', '/admin/v1/reload']] as const) expect((await ask(method, path, as)).statusCode).toBe(403)
+  for (const [method, path] of [['GET', '/metrics'], ['GET', '/admin/v1/config'], ['GET', '/admin/v1/status'], ['GET', '/admin/v1/targets'], ['POST', '/admin/v1/reload']] as const) expect((await ask(method, path, as)).statusCode).toBe(403)
   for (const path of ['/admin/v1/budgets', '/admin/v1/spend', '/admin/v1/logs', '/admin/v1/keys', '/admin/v1/openapi.json']) expect((await ask('GET', path, as)).statusCode).toBe(200)
 })
 
 test('the description names the routes and how to be let in', async () => {
   const described = (await admin.ask('GET', '/admin/v1/openapi.json')).json() as { readonly paths: Record<string, unknown>, readonly components: unknown }
-  expect(Object.keys(described.paths).sort()).toEqual(['/admin/v1/budgets', '/admin/v1/config', '/admin/v1/keys', '/admin/v1/keys/{keyId}', '/admin/v1/logs', '/admin/v1/openapi.json', '/admin/v1/reload', '/admin/v1/spend', '/admin/v1/status', '/metrics'])
+  expect(Object.keys(described.paths).sort()).toEqual(['/admin/v1/budgets', '/admin/v1/config', '/admin/v1/keys', '/admin/v1/keys/{keyId}', '/admin/v1/logs', '/admin/v1/openapi.json', '/admin/v1/reload', '/admin/v1/spend', '/admin/v1/status', '/admin/v1/targets', '/metrics'])
   expect(JSON.stringify(described.components)).toContain('bearer')
 })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import type { CallRecord, ResolvedConfig } from '@headrace/contract'
+import type { CallRecord, ResolvedConfig, SubjectView } from '@headrace/contract'
 import { MemoryKeyStore, RateWindow, SqliteLogStore } from '@headrace/stores'
 import { ConfigKeeper } from '../config/config-keeper.ts'
 import { Fleet } from '../fleet/fleet.ts'
@@ -30,6 +30,7 @@ export class AppHarness {
   readonly fleet = new Fleet()
   readonly keys = new MemoryKeyStore()
   readonly rates = new RateWindow()
+  targets: readonly SubjectView[] = []
   readonly said: string[] = []
   readonly sent: ResolvedConfig[] = []
   readonly routes: { readonly method: string, readonly path: string }[] = []
@@ -52,7 +53,7 @@ export class AppHarness {
     const started = await harness.keeper.start(null)
     if (!started.ok) throw new Error(started.error.text)
     harness.app = await createAdminApp({
-      keeper: harness.keeper, fleet: harness.fleet, rates: harness.rates, keys: harness.keys, ledger: harness.ledgerPath,
+      keeper: harness.keeper, fleet: harness.fleet, rates: harness.rates, keys: harness.keys, ledger: harness.ledgerPath, targets: () => harness.targets,
       calls: {
         database: harness.database, recovered: async () => {}, problems: () => [],
         onRow: listener => { harness.followers.add(listener); return () => harness.followers.delete(listener) },

@@ -14,6 +14,7 @@ import { pageRoutes } from './page-routes.ts'
 import type { AdminServices } from './services.ts'
 import { spendRoutes } from './spend-routes.ts'
 import { statusRoutes } from './status-routes.ts'
+import { targetRoutes } from './target-routes.ts'
 
 /** Who may use a route. Not said = `operator`, the narrowest. `tenant`: any admin key, for what belongs to its tenant. */
 export type RouteAccess = 'public' | 'tenant' | 'operator'
@@ -54,7 +55,7 @@ export async function createAdminApp(services: AdminServices, stopping: AbortSig
     },
     transform: jsonSchemaTransform,
   })
-  for (const routes of [configRoutes, keyRoutes, spendRoutes, statusRoutes, metricsRoutes, pageRoutes]) await app.register(async scope => routes(scope.withTypeProvider<ZodTypeProvider>(), services))
+  for (const routes of [configRoutes, keyRoutes, spendRoutes, statusRoutes, targetRoutes, metricsRoutes, pageRoutes]) await app.register(async scope => routes(scope.withTypeProvider<ZodTypeProvider>(), services))
   await app.register(async scope => logRoutes(scope.withTypeProvider<ZodTypeProvider>(), services, stopping))
   app.get('/admin/v1/openapi.json', { config: { access: 'tenant' }, schema: { summary: 'This description' } }, async () => app.swagger())
   await app.ready()

@@ -1,4 +1,4 @@
-import type { CallRecord, KeyStore } from '@headrace/contract'
+import type { CallRecord, KeyStore, SubjectView } from '@headrace/contract'
 import type { RateWindow } from '@headrace/stores'
 import type { ConfigKeeper } from '../config/config-keeper.ts'
 import type { Fleet } from '../fleet/fleet.ts'
@@ -11,6 +11,8 @@ export interface AdminServices {
   readonly rates: RateWindow
   readonly keys: KeyStore
   readonly calls: CallLog
+  /** How targets and credentials stood a second ago, at most. */
+  readonly targets: () => readonly SubjectView[]
   /** Path of the ledger's database. */
   readonly ledger: string
 }
