@@ -122,15 +122,16 @@ export class TargetAuthority {
 
   /** What was seen in the present state. */
   #judge(subject: Subject, news: SubjectNews, now: number): void {
+    if (subject.phase !== 'in') {
+      // Everything was out, so it was tried without a probe, and it answered.
+      const well = news.answered > 0 && news.failed === 0 && !subject.hard
+      if (well && !(subject.reason === 'slow' && this.#stillSlow(subject, news))) this.#enter(subject, now)
+      return
+    }
     for (const ms of news.streamMs) subject.stream.add(ms)
     for (const ms of news.jsonMs) subject.json.add(ms)
     if (news.streamMs.length + news.jsonMs.length > 0) this.#timed.set(subject, this.#timed.get(subject) ?? 0)
     subject.streak = news.answered > 0 ? news.streak : subject.streak + news.failed
-    if (subject.phase !== 'in') {
-      // Everything was out, so it was tried without a probe, and it answered.
-      if (news.answered > 0 && news.failed === 0 && !subject.hard) this.#enter(subject, now)
-      return
-    }
     if (subject.kind !== 'target') return
     if (subject.streak >= STREAK) return this.#leave(subject, 'failing', 0, false, now)
     if (news.hung) return this.#leave(subject, 'hung', 0, false, now)

@@ -42,16 +42,18 @@ export function nextStep(error: GatewayError, state: AttemptState, budget: Retry
   return canFallBack && (state.another === 'sound' ? budget.takeSound() : budget.take()) ? FALLBACK : GIVE_UP
 }
 
-/** Tokens in the bucket at the start and at most; per second from time alone; and how far calls stranded on a target that just failed may overdraw. */
+/** Tokens in the bucket at the start and at most; per second from time alone; and how far calls stranded on a target that just failed may overdraw. All workers together. */
 const FIRST_TOKENS = 10
-const MOST_TOKENS = 100
+const MOST_TOKENS = 20
 const PER_SECOND = 10
 const OVERDRAFT = 100
+/** However many workers there are, one may do so much. */
+const LEAST_TOKENS = 2
+const LEAST_OVERDRAFT = 10
 
 /**
  * Bounds what retries and fallbacks add when providers are down: 20 % of the requests plus 10 per second (the figures of Linkerd's retry budget).
- * A token bucket that requests fill and further attempts drain; time is monotonic milliseconds. The 10 per second are the whole installation's: each
- * worker has its share. A fallback to a target that is well may overdraw: when one of several targets dies, everything that runs on it moves at once.
+ * A token bucket that requests fill and further attempts drain; time is monotonic milliseconds. It is the whole installation's: each worker has its share. A fallback to a target that is well may overdraw: when one of several targets dies, everything that runs on it moves at once.
  */
 export class RetryBudget {
   #tokens = FIRST_TOKENS
@@ -67,7 +69,7 @@ export class RetryBudget {
 
   /** Each first attempt earns a fifth of another one. */
   earn(): void {
-    if (this.#tokens < MOST_TOKENS) this.#tokens += 0.2
+    if (this.#tokens < this.#most) this.#tokens += 0.2
   }
 
   /** False = the budget is spent: no further attempt. */
@@ -77,12 +79,16 @@ export class RetryBudget {
 
   /** For a fallback to a target that nothing speaks against. */
   takeSound(): boolean {
-    return this.#spend(1 - OVERDRAFT)
+    return this.#spend(1 - Math.max(LEAST_OVERDRAFT, OVERDRAFT / this.#workers()))
+  }
+
+  get #most(): number {
+    return Math.max(LEAST_TOKENS, MOST_TOKENS / this.#workers())
   }
 
   #spend(least: number): boolean {
     const now = this.#now()
-    this.#tokens = Math.min(MOST_TOKENS, this.#tokens + (now - this.#filledAt) * PER_SECOND / 1000 / this.#workers())
+    this.#tokens = Math.min(this.#most, this.#tokens + (now - this.#filledAt) * PER_SECOND / 1000 / this.#workers())
     this.#filledAt = now
     if (this.#tokens < least) return false
     this.#tokens -= 1
