@@ -390,9 +390,10 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #mend(unfit: UnfitAnswer, error: GatewayError): void {
     const x = this.#x
     const target = x.target
+    // The target is well: it is the model that does not do as it is told.
+    this.#leave()
     x.error = error.kind
     const attemptsLeft = x.snapshot.policy.maxAttempts - x.attempts
-    this.#leave()
     const { plan } = this.#prepared
     const route = this.#route ??= this.#beginRoute()
     const again = this.#mended || target === null || attemptsLeft <= 0 ? null : this.#translatorOf().translate(target, unfit)
