@@ -59,6 +59,28 @@ describe('the sandbox, driven by the openai SDK', () => {
     expect(streamed.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: 'get_weather', arguments: '{"city":"sample","days":1}' } })
   })
 
+  it('calls several tools at once unless that is forbidden, streamed and whole alike, and echoes their results', async () => {
+    const both = [...tools, { type: 'function' as const, function: { name: 'get_time', parameters: { type: 'object', properties: {} } } }]
+    const request = { model: 'echo', messages: [{ role: 'user' as const, content: 'Ask get_weather and get_time.' }], tools: both }
+    const whole = await client.chat.completions.create(request)
+    const streamed = await client.chat.completions.stream(request).finalChatCompletion()
+    const calls = whole.choices[0]?.message.tool_calls ?? []
+    expect(calls.map((call) => call.type === 'function' && call.function.name)).toEqual(['get_weather', 'get_time'])
+    expect(streamed.choices[0]?.message.tool_calls).toMatchObject(calls)
+    expect((await client.chat.completions.create({ ...request, parallel_tool_calls: false })).choices[0]?.message.tool_calls).toHaveLength(1)
+    const answer = await client.chat.completions.create({ ...request, messages: [
+      ...request.messages, { role: 'assistant', tool_calls: calls }, ...calls.map((call, index) => ({ role: 'tool' as const, tool_call_id: call.id, content: `result ${index}` })),
+    ] })
+    expect(answer.choices[0]?.message.content).toBe('result 0\nresult 1')
+  })
+
+  it('tells what it sees of an image, and counts thoughts that were asked for', async () => {
+    const content = [{ type: 'text' as const, text: 'See ' }, { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,iVBORw==' } }]
+    const answer = await client.chat.completions.create({ model: 'echo', messages: [{ role: 'user', content }], reasoning_effort: 'low' })
+    expect(answer.choices[0]?.message.content).toBe('See [image/png 4 bytes 0f4636c7]')
+    expect(answer.usage?.completion_tokens_details?.reasoning_tokens).toBeGreaterThan(5)
+  })
+
   it('makes no tool call unasked', async () => {
     const answer = await client.chat.completions.create({ model: 'echo', messages: hello, tools })
     expect(answer.choices[0]?.message.content).toBe('Hello there, engine.')

@@ -4,10 +4,12 @@ import { CallLog, type CallsReport, type SeenCall } from './call-log.ts'
 import { deliverJson, deliverStream, hangUntilGone, type Ending } from './deliver.ts'
 import { parseBehaviour, type Fault } from './engine/behaviour.ts'
 import { FaultCounter } from './engine/fault-counter.ts'
-import { answer, BROKEN_FRAME, ERROR_FRAME, modelList, ROUTES, type Route } from './openai/dialect.ts'
-import { isObject, type Body } from './openai/read-prompt.ts'
-import { invalid, refusalBody, simulatedRefusal, type Refusal } from './openai/refusal.ts'
+import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
+import { openai } from './openai/dialect.ts'
+import { invalid, simulatedRefusal, type Refusal } from './refusal.ts'
 
+/** Each path belongs to the first that takes it; what none takes is refused in the last one's words. */
+const DIALECTS = [openai] as const satisfies readonly EngineDialect[]
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 export interface SandboxOptions {
@@ -52,13 +54,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, log: CallLog, faults: FaultCounter): Promise<void> {
-  const path = (request.url ?? '').split('?', 1)[0] ?? ''
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   response.on('error', () => { /* the client left while we wrote; 'close' tells it */ })
   if (path === '/sandbox/calls') return serveCalls(request, response, log, faults)
-  if (request.method === 'GET' && (path === '/v1/models' || path.startsWith('/v1/models/'))) return serveModels(path, response)
-  const route = ROUTES.get(path)
-  if (route === undefined || request.method !== 'POST') {
-    return refuse(response, { ...invalid(`The sandbox has no ${request.method ?? ''} ${path}.`), status: route === undefined ? 404 : 405 })
+  if (request.method === 'GET' && serveRead(path, request, response)) return
+  const found = findRoute(path)
+  if (found === null || request.method !== 'POST') {
+    const refusal = invalid(`The sandbox has no ${request.method ?? ''} ${path}.`)
+    return refuse(response, found?.dialect ?? openai, { ...refusal, status: found === null ? 404 : 405 })
   }
   const call = log.begin(request)
   const left = new AbortController()
@@ -66,7 +69,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, log: Ca
     if (!response.writableFinished) left.abort()
   })
   try {
-    const ending = await serveModel(route, request, response, call, { log, faults, signal: left.signal })
+    const ending = await serveModel({ ...found, query: new URLSearchParams(query) }, request, response, call, { log, faults, signal: left.signal })
     log.end(call, ending)
   } catch (error) {
     log.end(call, 'aborted')
@@ -78,11 +81,21 @@ async function serve(request: IncomingMessage, response: ServerResponse, log: Ca
 }
 
 interface Surroundings { readonly log: CallLog, readonly faults: FaultCounter, readonly signal: AbortSignal }
+interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
-async function serveModel(route: Route, request: IncomingMessage, response: ServerResponse, call: SeenCall, around: Surroundings): Promise<Ending> {
+function findRoute(path: string): Found | null {
+  for (const dialect of DIALECTS) {
+    const route = dialect.route(path)
+    if (route !== null) return { dialect, route }
+  }
+  return null
+}
+
+async function serveModel(found: Found & { readonly query: URLSearchParams }, request: IncomingMessage, response: ServerResponse, call: SeenCall, around: Surroundings): Promise<Ending> {
+  const { dialect, route, query } = found
   const text = await readBody(request, around.signal)
-  const refused = (refusal: Refusal, headers: Readonly<Record<string, string>> = {}): Ending => {
-    refuse(response, refusal, headers)
+  const refused = (refusal: Refusal): Ending => {
+    refuse(response, dialect, refusal)
     call.status = refusal.status
     return 'complete'
   }
@@ -90,27 +103,30 @@ async function serveModel(route: Route, request: IncomingMessage, response: Serv
   around.log.body(call, text)
   const body = parseBody(text)
   if (body === null) return refused(invalid('The body must be a JSON object.'))
-  if (typeof body['model'] !== 'string') return refused(invalid("'model' must be a text.", 'model'))
-  call.model = body['model']
-  const parsed = parseBehaviour(call.model)
-  if (!parsed.ok) return refused({ ...invalid(parsed.message, 'model', parsed.unknownModel ? 'model_not_found' : null), status: parsed.unknownModel ? 404 : 400 })
+  const model = route.model ?? body['model']
+  if (typeof model !== 'string') return refused(invalid("'model' must be a text.", 'model'))
+  call.model = model
+  const parsed = parseBehaviour(model)
+  if (!parsed.ok) return refused({ ...invalid(parsed.message, 'model', parsed.unknownModel ? 'model-not-found' : 'status'), status: parsed.unknownModel ? 404 : 400 })
   const { behaviour } = parsed
   const fault = around.faults.next(behaviour, performance.now())
-  if (await strikeBeforeHead(fault, response, call, around.signal)) return 'faulted'
-  const answered = answer(route, behaviour, body, fault.noPrefill)
+  if (await strikeBeforeHead(fault, response, call, dialect, around.signal)) return 'faulted'
+  const answered = dialect.answer({ operation: route.operation, behaviour: { ...behaviour, fault }, body, headers: request.headers, query })
   if (answered.kind === 'refusal') return refused(answered.refusal)
   call.status = 200
   const stream = answered.kind === 'stream'
   const delivery = {
-    response, fault, ttft: behaviour.ttft, gap: behaviour.gap, signal: around.signal, errorFrame: ERROR_FRAME, brokenFrame: BROKEN_FRAME,
-    headers: { 'content-type': stream ? 'text/event-stream' : 'application/json', ...(stream ? { 'cache-control': 'no-cache' } : {}), 'x-headrace-sandbox': 'simulated' },
+    response, fault, ttft: behaviour.ttft, gap: behaviour.gap, signal: around.signal, errorFrame: dialect.errorFrame, brokenFrame: dialect.brokenFrame,
+    headers: {
+      'content-type': stream ? answered.contentType ?? 'text/event-stream' : 'application/json', ...(stream ? { 'cache-control': 'no-cache' } : {}), 'x-headrace-sandbox': 'simulated',
+    },
     onTokens: (count: number) => { call.tokens += count },
   }
   return stream ? deliverStream(delivery, answered.frames) : deliverJson(delivery, answered.json, answered.tokens)
 }
 
 /** Faults that come instead of an answer. True = the answer has been given, or never will be. */
-async function strikeBeforeHead(fault: Fault, response: ServerResponse, call: SeenCall, signal: AbortSignal): Promise<boolean> {
+async function strikeBeforeHead(fault: Fault, response: ServerResponse, call: SeenCall, dialect: EngineDialect, signal: AbortSignal): Promise<boolean> {
   if (fault.reset === 'before-head') {
     response.socket?.resetAndDestroy()
     return true
@@ -124,14 +140,14 @@ async function strikeBeforeHead(fault: Fault, response: ServerResponse, call: Se
     response.writeHead(refusal.status, { 'content-type': 'text/html', ...retryAfter })
     response.end('<html><head><title>Simulated</title></head><body><h1>A page where JSON was due</h1></body></html>\n')
   } else {
-    refuse(response, refusal, retryAfter)
+    refuse(response, dialect, refusal, retryAfter)
   }
   return true
 }
 
 function simulatedFailure(fault: Fault): Refusal | null {
-  if (fault.contextLength) return invalid("This model's maximum context length is 4096 tokens; the messages are longer.", 'messages', 'context_length_exceeded')
-  if (fault.contentPolicy) return invalid('The request was refused by the content policy (simulated).', null, 'content_policy_violation')
+  if (fault.contextLength) return invalid("This model's maximum context length is 4096 tokens; the messages are longer.", 'messages', 'context-length')
+  if (fault.contentPolicy) return invalid('The request was refused by the content policy (simulated).', null, 'content-policy')
   if (fault.html) return simulatedRefusal(fault.status === 0 ? 502 : fault.status)
   return fault.status === 0 ? null : simulatedRefusal(fault.status)
 }
@@ -145,27 +161,19 @@ function serveCalls(request: IncomingMessage, response: ServerResponse, log: Cal
     return
   }
   if (request.method === 'GET') sendJson(response, 200, JSON.stringify(log.report()))
-  else refuse(response, { ...invalid('GET reads the calls, DELETE forgets them.'), status: 405 })
+  else refuse(response, openai, { ...invalid('GET reads the calls, DELETE forgets them.'), status: 405 })
 }
 
-function serveModels(path: string, response: ServerResponse): void {
-  const list = modelList()
-  if (path === '/v1/models') {
-    sendJson(response, 200, JSON.stringify(list))
-    return
+/** False = nobody has something to read there. */
+function serveRead(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+  for (const dialect of DIALECTS) {
+    const answer: Answer | null = dialect.read(path, request.headers)
+    if (answer === null || answer.kind === 'stream') continue
+    if (answer.kind === 'json') sendJson(response, 200, answer.json)
+    else refuse(response, dialect, answer.refusal)
+    return true
   }
-  const name = decodeName(path.slice('/v1/models/'.length))
-  const parsed = parseBehaviour(name)
-  if (parsed.ok) sendJson(response, 200, JSON.stringify({ id: name, object: 'model', created: 1_760_000_000, owned_by: 'headrace-sandbox' }))
-  else refuse(response, { ...invalid(parsed.message, 'model', 'model_not_found'), status: 404 })
-}
-
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return false
 }
 
 function parseBody(text: string): Body | null {
@@ -190,8 +198,8 @@ async function readBody(request: IncomingMessage, signal: AbortSignal): Promise<
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function refuse(response: ServerResponse, refusal: Refusal, headers: Readonly<Record<string, string>> = {}): void {
-  sendJson(response, refusal.status, refusalBody(refusal), headers)
+function refuse(response: ServerResponse, dialect: EngineDialect, refusal: Refusal, headers: Readonly<Record<string, string>> = {}): void {
+  sendJson(response, refusal.status, dialect.refusalBody(refusal), headers)
 }
 
 function sendJson(response: ServerResponse, status: number, json: string, headers: Readonly<Record<string, string>> = {}): void {

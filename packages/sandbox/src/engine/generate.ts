@@ -5,23 +5,34 @@ import { countTokens, tokenize } from './tokens.ts'
 
 /** What the engine is asked, free of any wire format. */
 export interface Prompt {
+  /** Each tool result is a turn of its own, with the role `tool`. Media are told in words: `describeMedia`. */
   readonly turns: readonly { readonly role: string, readonly text: string }[]
   readonly tools: readonly { readonly name: string, readonly schema: unknown }[]
   /** `none`, `auto`, `required`, or the name of a tool that must be called. */
   readonly toolChoice: 'none' | 'auto' | 'required' | { readonly name: string }
+  /** Several tools may be called in one answer. */
+  readonly parallelTools: boolean
   /** Schema that a JSON answer must fit; undefined = plain text. */
   readonly jsonSchema: unknown
+  /** Thoughts before the answer are asked for. */
+  readonly thinks: boolean
   readonly maxTokens: number
   readonly stop: readonly string[]
   readonly seed: number | null
   readonly choices: number
 }
 
+export interface ToolCall { readonly id: string, readonly name: string, readonly argumentPieces: readonly string[] }
+
 export interface Choice {
-  /** Text tokens, in order; empty for a tool call. */
+  /** Tokens of thought, in order; empty unless they were asked for. */
+  readonly thoughts: readonly string[]
+  /** Text tokens, in order; empty where tools are called. */
   readonly pieces: readonly string[]
-  readonly toolCall: { readonly id: string, readonly name: string, readonly argumentPieces: readonly string[] } | null
+  readonly toolCalls: readonly ToolCall[]
   readonly finish: 'stop' | 'length' | 'tool_calls'
+  /** The stop sequence that was met; '' = none. */
+  readonly stop: string
 }
 
 export interface Generation {
@@ -30,6 +41,8 @@ export interface Generation {
 }
 
 const TURN_OVERHEAD = 4
+/** Characters of the question that a thought repeats. */
+const THOUGHT_CHARS = 40
 const WORDS = ('lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua '
   + 'enim ad minim veniam quis nostrud exercitation ullamco laboris nisi aliquip ex ea commodo consequat').split(' ')
 
@@ -39,50 +52,66 @@ export function generate(behaviour: Behaviour, prompt: Prompt): Generation {
   const seed = behaviour.seed ?? prompt.seed ?? digest
   const choices: Choice[] = []
   for (let i = 0; i < prompt.choices; i++) choices.push(choose(behaviour, prompt, seed + i * 7919))
-  let promptTokens = 0
-  for (const turn of prompt.turns) promptTokens += TURN_OVERHEAD + countTokens(turn.text)
-  return { choices, promptTokens }
+  return { choices, promptTokens: promptTokens(prompt) }
+}
+
+/** Tokens of what is asked, by this engine's own count. */
+export function promptTokens(prompt: Prompt): number {
+  let tokens = 0
+  for (const turn of prompt.turns) tokens += TURN_OVERHEAD + countTokens(turn.text)
+  return tokens
 }
 
 /** Tokens that one choice holds: what usage counts. */
 export function choiceTokens(choice: Choice): number {
-  return choice.pieces.length + (choice.toolCall === null ? 0 : choice.toolCall.argumentPieces.length)
+  return choice.toolCalls.reduce((sum, call) => sum + call.argumentPieces.length, choice.thoughts.length + choice.pieces.length)
 }
 
 function choose(behaviour: Behaviour, prompt: Prompt, seed: number): Choice {
-  const tool = wantedTool(prompt)
-  if (tool !== null) {
-    const argumentPieces = tokenize(JSON.stringify(sampleFromSchema(tool.schema)))
-    const id = `call_${(seed >>> 0).toString(16).padStart(8, '0')}`
-    return { pieces: [], toolCall: { id, name: tool.name, argumentPieces }, finish: 'tool_calls' }
+  const thoughts = prompt.thinks ? tokenize(`Let me think about this: ${asked(prompt).slice(0, THOUGHT_CHARS)}`) : []
+  const tools = wantedTools(prompt)
+  if (tools.length > 0) {
+    const toolCalls = tools.map((tool, index) => ({
+      id: `call_${((seed + index) >>> 0).toString(16).padStart(8, '0')}`, name: tool.name, argumentPieces: tokenize(JSON.stringify(sampleFromSchema(tool.schema))),
+    }))
+    return { thoughts, pieces: [], toolCalls, finish: 'tool_calls', stop: '' }
   }
   let text = answerText(behaviour, prompt, seed)
+  let met = ''
   for (const stop of prompt.stop) {
     const at = stop === '' ? -1 : text.indexOf(stop)
-    if (at !== -1) text = text.slice(0, at)
+    if (at === -1) continue
+    text = text.slice(0, at)
+    met = stop
   }
   const pieces = tokenize(text)
-  if (pieces.length <= prompt.maxTokens) return { pieces, toolCall: null, finish: 'stop' }
-  return { pieces: pieces.slice(0, prompt.maxTokens), toolCall: null, finish: 'length' }
+  const room = Math.max(0, prompt.maxTokens - thoughts.length)
+  if (pieces.length <= room) return { thoughts, pieces, toolCalls: [], finish: 'stop', stop: met }
+  return { thoughts, pieces: pieces.slice(0, room), toolCalls: [], finish: 'length', stop: '' }
 }
 
-/** The tool to call: the forced one, or the one that the last user message asks for by name or with the word "tool". */
-function wantedTool(prompt: Prompt): Prompt['tools'][number] | null {
+/** The tools to call: the forced one, or those that the last user message asks for by name, or the first one where it says "tool". */
+function wantedTools(prompt: Prompt): Prompt['tools'] {
   const { tools, toolChoice } = prompt
-  const first = tools[0]
-  if (first === undefined || toolChoice === 'none') return null
-  if (typeof toolChoice === 'object') return tools.find((tool) => tool.name === toolChoice.name) ?? null
-  if (toolChoice === 'required') return first
+  if (toolChoice === 'none') return []
+  if (typeof toolChoice === 'object') return tools.filter((tool) => tool.name === toolChoice.name).slice(0, 1)
   const last = prompt.turns.at(-1)
-  if (last === undefined || last.role !== 'user') return null
-  const named = tools.find((tool) => last.text.includes(tool.name))
-  return named ?? (/\btool\b/i.test(last.text) ? first : null)
+  const text = last?.role === 'user' ? last.text : ''
+  const named = tools.filter((tool) => text.includes(tool.name))
+  if (named.length > 0) return prompt.parallelTools ? named : named.slice(0, 1)
+  return toolChoice === 'required' || /\btool\b/i.test(text) ? tools.slice(0, 1) : []
+}
+
+/** What came last: the user's words, or what the tools that were called have said. */
+function asked(prompt: Prompt): string {
+  const { turns } = prompt
+  const results = turns.slice(turns.findLastIndex((turn) => turn.role !== 'tool') + 1)
+  return results.length > 0 ? results.map((turn) => turn.text).join('\n') : turns.findLast((turn) => turn.role === 'user')?.text ?? ''
 }
 
 function answerText(behaviour: Behaviour, prompt: Prompt, seed: number): string {
   if (prompt.jsonSchema !== undefined) return JSON.stringify(sampleFromSchema(prompt.jsonSchema))
-  if (behaviour.base === 'echo') return prompt.turns.findLast((turn) => turn.role === 'user')?.text ?? ''
-  return loremText(behaviour.tokens, seed)
+  return behaviour.base === 'echo' ? asked(prompt) : loremText(behaviour.tokens, seed)
 }
 
 /** A text of exactly `tokens` tokens: words longer than a token are left out. */

@@ -1,8 +1,8 @@
 import type { Behaviour } from '../engine/behaviour.ts'
 import { embed } from '../engine/embed.ts'
 import { countTokens } from '../engine/tokens.ts'
-import type { Body } from './read-prompt.ts'
-import { invalid, type Refusal } from './refusal.ts'
+import type { Body } from '../dialect.ts'
+import { invalid, type Refusal } from '../refusal.ts'
 
 const MAX_INPUTS = 2048
 const MAX_DIMENSIONS = 4096

@@ -1,14 +1,9 @@
 import type { Prompt } from '../engine/generate.ts'
-import { invalid, type Refusal } from './refusal.ts'
-
-/** A JSON object as it came: read by key, every value unknown. */
-export type Body = Readonly<Record<string, unknown>>
+import { isObject, type Body } from '../dialect.ts'
+import { describeMedia } from '../engine/describe-media.ts'
+import { invalid, type Refusal } from '../refusal.ts'
 
 const MAX_CHOICES = 16
-
-export function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** The prompt of a chat request, or why it is refused. Fields that this engine does not know are ignored, as real ones do. */
 export function readChatPrompt(body: Body): Prompt | Refusal {
@@ -42,6 +37,8 @@ function readCommon(body: Body, turns: Prompt['turns']): Prompt | Refusal {
     turns,
     tools: readTools(body['tools']),
     toolChoice: readToolChoice(body['tool_choice']),
+    parallelTools: body['parallel_tool_calls'] !== false,
+    thinks: typeof body['reasoning_effort'] === 'string' && body['reasoning_effort'] !== 'none',
     jsonSchema: readJsonSchema(body['response_format']),
     maxTokens: limit,
     stop: (Array.isArray(stop) ? stop : [stop]).filter((text) => typeof text === 'string'),
@@ -53,7 +50,20 @@ function readCommon(body: Body, turns: Prompt['turns']): Prompt | Refusal {
 function contentText(content: unknown): string {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return ''
-  return content.map((part) => isObject(part) && typeof part['text'] === 'string' ? part['text'] : '').join('')
+  return content.map((part) => isObject(part) ? partText(part) : '').join('')
+}
+
+function partText(part: Body): string {
+  if (typeof part['text'] === 'string') return part['text']
+  const { image_url: image, file, input_audio: audio } = part
+  if (isObject(image) && typeof image['url'] === 'string') return dataText(image['url'])
+  if (isObject(file) && typeof file['file_data'] === 'string') return dataText(file['file_data'])
+  return isObject(audio) && typeof audio['data'] === 'string' ? describeMedia({ mediaType: `audio/${String(audio['format'])}`, base64: audio['data'] }) : ''
+}
+
+function dataText(url: string): string {
+  const match = /^data:([^;,]+);base64,(.*)$/s.exec(url)
+  return describeMedia(match === null ? { url } : { mediaType: match[1] ?? '', base64: match[2] ?? '' })
 }
 
 function readTools(tools: unknown): Prompt['tools'] {

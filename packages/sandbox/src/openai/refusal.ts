@@ -1,21 +1,14 @@
-/** A refused request in OpenAI's shape. */
-export interface Refusal {
-  readonly status: number
-  readonly type: string
-  readonly code: string | null
-  readonly message: string
-  readonly param: string | null
-}
+import type { Reason, Refusal } from '../refusal.ts'
 
-export function invalid(message: string, param: string | null = null, code: string | null = null): Refusal {
-  return { status: 400, type: 'invalid_request_error', code, message, param }
-}
-
-/** The JSON body of an error. */
-export function refusalBody(refusal: Refusal): string {
-  const { message, type, param, code } = refusal
+/** The JSON body of an error in OpenAI's shape. */
+export function refusalBody({ status, reason, message, param }: Refusal): string {
+  const [type, code] = reason === 'status' ? BY_STATUS[status] ?? (status < 500 ? ['invalid_request_error', null] : ['server_error', 'server_error']) : ['invalid_request_error', CODES[reason]]
   return JSON.stringify({ error: { message, type, param, code } })
 }
+
+const CODES = {
+  'model-not-found': 'model_not_found', 'context-length': 'context_length_exceeded', 'content-policy': 'content_policy_violation',
+} as const satisfies Record<Exclude<Reason, 'status'>, string>
 
 const BY_STATUS: Readonly<Record<number, readonly [type: string, code: string]>> = Object.freeze({
   401: ['invalid_request_error', 'invalid_api_key'],
@@ -24,9 +17,3 @@ const BY_STATUS: Readonly<Record<number, readonly [type: string, code: string]>>
   404: ['invalid_request_error', 'model_not_found'],
   429: ['rate_limit_error', 'rate_limit_exceeded'],
 })
-
-/** What a provider would say with this status. */
-export function simulatedRefusal(status: number): Refusal {
-  const [type, code] = BY_STATUS[status] ?? (status < 500 ? ['invalid_request_error', 'invalid_request'] : ['server_error', 'server_error'])
-  return { status, type, code, message: `The sandbox was asked to answer with status ${status}.`, param: null }
-}

@@ -12,11 +12,15 @@ export interface Envelope {
 /** Chat or legacy completion: they differ in object names and in where the text lies. */
 export type Shape = 'chat' | 'completion'
 
-interface UsageBody { readonly prompt_tokens: number, readonly completion_tokens: number, readonly total_tokens: number }
+interface UsageBody { readonly prompt_tokens: number, readonly completion_tokens: number, readonly total_tokens: number, readonly completion_tokens_details?: { readonly reasoning_tokens: number } }
 
 function usageOf(generation: Generation): UsageBody {
   const completion = generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0)
-  return { prompt_tokens: generation.promptTokens, completion_tokens: completion, total_tokens: generation.promptTokens + completion }
+  const thoughts = generation.choices.reduce((sum, choice) => sum + choice.thoughts.length, 0)
+  return {
+    prompt_tokens: generation.promptTokens, completion_tokens: completion, total_tokens: generation.promptTokens + completion,
+    ...(thoughts === 0 ? {} : { completion_tokens_details: { reasoning_tokens: thoughts } }),
+  }
 }
 
 /** The whole answer as one JSON text. */
@@ -28,11 +32,12 @@ export function renderJson(shape: Shape, envelope: Envelope, generation: Generat
   return JSON.stringify({ id, object: shape === 'chat' ? 'chat.completion' : 'text_completion', created, model, choices, usage: usageOf(generation) })
 }
 
+/** Thoughts stay with the engine: this dialect only counts them. */
 function chatChoice(choice: Choice, index: number): object {
-  const { toolCall } = choice
-  const message = toolCall === null
+  const message = choice.toolCalls.length === 0
     ? { role: 'assistant', content: choice.pieces.join(''), refusal: null }
-    : { role: 'assistant', content: null, refusal: null, tool_calls: [{ id: toolCall.id, type: 'function', function: { name: toolCall.name, arguments: toolCall.argumentPieces.join('') } }] }
+    : { role: 'assistant', content: null, refusal: null, tool_calls: choice.toolCalls.map((call) => (
+      { id: call.id, type: 'function', function: { name: call.name, arguments: call.argumentPieces.join('') } })) }
   return { index, message, logprobs: null, finish_reason: choice.finish }
 }
 
@@ -43,15 +48,12 @@ export function* renderFrames(shape: Shape, envelope: Envelope, generation: Gene
   const frame = (choices: readonly object[], tokens: number, usage: UsageBody | null): Frame => ({
     text: event(withUsage ? { ...base, choices, usage } : { ...base, choices }), tokens, terminator: false,
   })
-  const longest = Math.max(...generation.choices.map(choiceTokens))
-  if (shape === 'chat') {
-    for (const [index, choice] of generation.choices.entries()) yield frame([{ index, delta: opening(choice), finish_reason: null }], 0, null)
-  }
+  const deltas = generation.choices.map((choice) => shape === 'chat' ? chatDeltas(choice) : choice.pieces.map((text) => ({ text })))
+  const longest = Math.max(...deltas.map((list) => list.length))
   for (let i = 0; i < longest; i++) {
-    for (const [index, choice] of generation.choices.entries()) {
-      const piece = (choice.toolCall?.argumentPieces ?? choice.pieces)[i]
-      if (piece === undefined) continue
-      yield frame([shape === 'chat' ? { index, delta: delta(choice, piece), finish_reason: null } : { index, text: piece, finish_reason: null }], 1, null)
+    for (const [index, list] of deltas.entries()) {
+      const delta = list[i]
+      if (delta !== undefined) yield frame([shape === 'chat' ? { index, delta, finish_reason: null } : { index, ...delta, finish_reason: null }], isToken(delta) ? 1 : 0, null)
     }
   }
   for (const [index, choice] of generation.choices.entries()) {
@@ -61,14 +63,18 @@ export function* renderFrames(shape: Shape, envelope: Envelope, generation: Gene
   yield { text: 'data: [DONE]\n\n', tokens: 0, terminator: true }
 }
 
-function opening(choice: Choice): object {
-  if (choice.toolCall === null) return { role: 'assistant', content: '' }
-  const { id, name } = choice.toolCall
-  return { role: 'assistant', content: null, tool_calls: [{ index: 0, id, type: 'function', function: { name, arguments: '' } }] }
-}
+interface CallDelta { readonly index: number, readonly id?: string, readonly type?: 'function', readonly function: { readonly name?: string, readonly arguments: string } }
+type Delta = { readonly role?: 'assistant', readonly content?: string | null, readonly tool_calls?: readonly [CallDelta], readonly text?: string }
 
-function delta(choice: Choice, piece: string): object {
-  return choice.toolCall === null ? { content: piece } : { tool_calls: [{ index: 0, function: { arguments: piece } }] }
+/** A call's beginning names it and carries no token yet. */
+const isToken = (delta: Delta): boolean => delta.role === undefined && delta.tool_calls?.[0].id === undefined
+
+function chatDeltas(choice: Choice): readonly Delta[] {
+  const calls = choice.toolCalls.flatMap((call, index): Delta[] => [
+    { tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] },
+    ...call.argumentPieces.map((piece): Delta => ({ tool_calls: [{ index, function: { arguments: piece } }] })),
+  ])
+  return [{ role: 'assistant', content: calls.length === 0 ? '' : null }, ...choice.pieces.map((content) => ({ content })), ...calls]
 }
 
 function event(data: object): string {
