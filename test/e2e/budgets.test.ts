@@ -5,7 +5,7 @@ import { until } from '../harness/until.ts'
 
 afterEach(stopAll, 20_000)
 
-it('200 calls at once - answers, failures, aborts, timeouts - never spend more than a budget of ten, and leave no phantom spend', { timeout: 60_000 }, async () => {
+it('200 calls at once - answers, failures, aborts, timeouts - never spend more than a budget of ten, and leave no phantom spend (check D10)', { timeout: 60_000 }, async () => {
   await start()
   const kinds = ['lorem:tokens=20', 'fault:status=500', 'fault:hang=head', 'lorem:tokens=20,gap=30ms', 'fault:reset=mid,after=5'] as const
   const seen = { ok: 0, refused: 0, other: 0 }
@@ -80,6 +80,6 @@ it('what was spent stays spent when everything is killed, and a new budget begin
   expect(await admitted(20)).toBe(2)
 })
 
-it('twenty times kill -9 under load - of a worker, of the control process, of everything - leave each call that the engine saw in the ledger, once', { timeout: 120_000 }, async () => {
+it('twenty times kill -9 under load - of a worker, of the control process, of everything - leave each call that the engine saw in the ledger, once (check D1)', { timeout: 120_000 }, async () => {
   await expectLedgerToSurvive(20)
 })

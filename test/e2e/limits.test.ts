@@ -22,7 +22,7 @@ async function statuses(count: number, facts: object = {}): Promise<Record<numbe
   return seen
 }
 
-it('three workers admit exactly what a limit allows, before and after one of them is killed, and after a restart', async () => {
+it('three workers admit exactly what a limit allows, before and after one of them is killed, and after a restart (check L1)', async () => {
   headrace = await startHeadrace({ config: { limits: [{ per: 'key', requests: '300/month' }] }, args: ['--workers', '3'] })
   expect(await statuses(200)).toEqual({ 200: 200 })
   // Idle leases have gone back within a second, so that the kill leaves nothing in doubt.
@@ -50,7 +50,7 @@ it('a refusal says which limit, when to come back and what remains', async () =>
   expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limit_exceeded', message: 'The limit "few" of 2 requests per hour is reached. Try again in 30 min.' } })
 }, 30_000)
 
-it('a stream that outgrows its reservation is counted while it runs: others are refused before it ends', async () => {
+it('a stream that outgrows its reservation is counted while it runs: others are refused before it ends (check L2)', async () => {
   headrace = await startHeadrace({ config: { limits: [{ name: 'words', per: 'key', output_tokens: '2000/day' }] }, args: ['--workers', '2'] })
   const port = headrace.port
   const leaving = new AbortController()

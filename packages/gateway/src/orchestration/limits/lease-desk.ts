@@ -21,8 +21,13 @@ const WAIT_MS = 1_000
 const DENIAL_MS = 1_000
 /** The same where nothing but giving back helps: a relief is sent then, so this is the safety net. */
 const SLOT_DENIAL_MS = 100
-/** Units announced at a time at most, in multiples of a request's. What a crash leaves in doubt is bounded by it, and money in doubt is worse than a message more. */
+/**
+ * Units announced at a time at most, in multiples of a request's: what a crash leaves in doubt is bounded by it. Of a large limit a thousandth, within reason;
+ * money in doubt is worse than a message more.
+ */
 const ANNOUNCED = 256
+const ANNOUNCED_OF_LARGE = 4_096
+const ANNOUNCED_PART = 1 / 1_024
 const ANNOUNCED_MONEY = 8
 const LARGEST_WANT = 2 ** 32
 /** Leases that a worker holds; beyond it, idle ones are closed at once. */
@@ -280,7 +285,8 @@ export class LeaseDesk {
 
   /** Tells ahead how much may be used before the next message. */
   #announce(lease: Lease, units: number): void {
-    lease.headroom = Math.min(Math.max(units, lease.balance), Math.max(units, Math.min(units * (lease.spec.kind === 'budget' ? ANNOUNCED_MONEY : ANNOUNCED), Math.floor(lease.balance / 4))))
+    const most = lease.spec.kind === 'budget' ? units * ANNOUNCED_MONEY : Math.max(units * ANNOUNCED, Math.min(units * ANNOUNCED_OF_LARGE, lease.capacity * ANNOUNCED_PART))
+    lease.headroom = Math.min(Math.max(units, lease.balance), Math.max(units, Math.floor(Math.min(most, lease.balance / 4))))
     this.#news(lease, 'report', 0, 0, false)
     this.#announced = true
   }
