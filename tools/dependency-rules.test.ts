@@ -55,9 +55,10 @@ test.each([
 // What the linter cannot count.
 
 const GATEWAY = join(root, 'packages/gateway/src')
-const COORDINATING = new Set(['main.ts', 'journey.ts', 'attempts.ts', 'answer.ts'])
+/** `prepared-call.ts` has the types of what `main.ts` wires. */
+const COORDINATING = new Set(['main.ts', 'journey.ts', 'attempts.ts', 'answer.ts', 'prepared-call.ts'])
 
-test('of the files beside the layers only main, journey, attempts and answer import several of them', () => {
+test('of the files beside the layers only those that coordinate import several of them', () => {
   const layers = readdirSync(GATEWAY, { withFileTypes: true }).filter(entry => entry.isDirectory()).map(entry => entry.name)
   const others = readdirSync(GATEWAY).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && !COORDINATING.has(name))
   expect(others.length).toBeGreaterThan(0)

@@ -44,6 +44,8 @@ export async function startScriptedUpstream(port = 0): Promise<ScriptedUpstream>
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
     readRequests(socket, request => {
+      // Sent in the moment in which a script closed the connection: nobody reads it.
+      if (socket.writableEnded) return
       requests.push(request)
       const key = scripts.has(request.model) ? request.model : '*'
       const turn = calls.get(key) ?? 0

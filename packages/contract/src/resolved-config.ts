@@ -2,7 +2,7 @@ import type { CapacityRule } from './capacity.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
 import type { KeyRecord } from './principal.ts'
-import type { DialectId, Policy, StructuredOutput, Timeouts } from './snapshot.ts'
+import type { DialectId, Policy, RescuePolicy, StructuredOutput, Timeouts } from './snapshot.ts'
 
 /**
  * Configuration after parsing, checking, interpolation and defaults: plain data that can cross a process boundary.
@@ -76,6 +76,8 @@ export interface ProviderConfig {
   readonly usageOption: boolean
   /** Left out = `native`. */
   readonly structuredOutput?: StructuredOutput
+  /** Left out = false. */
+  readonly prefill?: boolean
   /** Model names known to exist there, for bare-name lookup and GET /v1/models; `provider/anything` works regardless. */
   readonly models: readonly string[]
 }
@@ -93,4 +95,6 @@ export interface ModelConfig {
   readonly targets: readonly { readonly provider: string, readonly model: string }[]
   /** Nothing of a request may be dropped or approximated: see `Plan`. Left out = false. */
   readonly strict?: boolean
+  /** Left out = `error`. */
+  readonly rescue?: RescuePolicy
 }

@@ -57,6 +57,8 @@ export interface Target {
   readonly structuredOutput?: StructuredOutput
   /** The public model name's JSON string literal is replaced by this one. */
   readonly modelJson: string
+  /** It goes on with an answer whose beginning stands as the last message of the conversation. Left out = it does not. */
+  readonly prefill?: boolean
   /** What its tokens cost; null or left out = nobody has said. */
   readonly price?: Price | null
   /** How much its engine takes at a time; null or left out = whatever comes. */
@@ -71,7 +73,15 @@ export interface Plan {
   readonly targets: readonly Target[]
   /** A target that cannot take every field of a request as it is asked is passed over. Left out = false. */
   readonly strict?: boolean
+  /** Left out = `error`. */
+  readonly rescue?: RescuePolicy
 }
+
+/**
+ * What happens when a stream breaks after its client got a part of it. `error`: the dialect's error event. `continue`: the next target goes on from there.
+ * `restart`: the answer is begun anew, for clients that said that they can take it (`headrace-accept-restart: 1`), and `error` for others.
+ */
+export type RescuePolicy = 'error' | 'continue' | 'restart'
 
 export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number }
 

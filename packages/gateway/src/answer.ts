@@ -22,7 +22,15 @@ export interface AttemptAnswer {
   breakOff(error: GatewayError): void
   /** Records what a stream told of its usage so far. */
   keepUsage(): void
+  /** Latin1: what a stream gave the client so far, where the model's rescue policy needs it; null = too much to be kept. */
+  readonly sent: string | null
 }
+
+/** Bytes of a stream that are kept for a rescue. */
+const SENT_LIMIT = 2 ** 20
+
+/** What was sent, with what is sent now. */
+export const keptSent = (sent: string | null, text: string): string | null => sent === null || sent.length + text.length > SENT_LIMIT ? null : sent + text
 
 /**
  * Takes one attempt's answer and gives it to the client unchanged: streams at once, JSON when it is complete (so that a broken one
@@ -41,6 +49,8 @@ export class Answer implements AttemptAnswer {
   /** What a refusal is that goes on and on: it is not read to its end. */
   #endless: GatewayError | null = null
   #through = false
+  readonly #keepSent: boolean
+  sent: string | null = ''
 
   constructor(x: Exchange, dialect: RelayDialect, sink: ClientSink, status: number, head: ResponseHead, withholdUsage: boolean) {
     this.#x = x
@@ -49,6 +59,7 @@ export class Answer implements AttemptAnswer {
     this.#head = head
     this.#contentType = head.header('content-type') ?? 'application/json'
     this.#refused = status < 200 || status > 299
+    this.#keepSent = x.plan !== null && x.plan.rescue === 'continue'
     this.#tap = !this.#refused && dialect.isStream(this.#contentType) ? dialect.createStreamTap(withholdUsage) : null
   }
 
@@ -129,6 +140,7 @@ export class Answer implements AttemptAnswer {
   /** `text` is latin1. */
   #forward(text: string, last: boolean): boolean {
     const x = this.#x
+    if (this.#keepSent) this.sent = keptSent(this.sent, text)
     const onEvent = x.snapshot.hooks.onEvent
     const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
     if (x.committedAt === 0) {

@@ -1,61 +1,17 @@
 import {
   ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
-  type ClientListener, type ClientSink, type Dispatch, type Exchange, type FetchPart, type GatewayError, type Outcome, type Plan, type RelayDialect,
-  type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+  type ClientListener, type EncodedRequest, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
 import { Answer, type AttemptAnswer } from './answer.ts'
-import type { IntentHolder, Journal } from './observability/journal.ts'
-import type { Metrics } from './observability/metrics.ts'
-import type { Capacity } from './orchestration/capacity/capacity.ts'
+import type { IntentHolder } from './observability/journal.ts'
 import type { Turn, TurnHolder } from './orchestration/capacity/turn.ts'
-import { blamesTarget } from './orchestration/health/blame.ts'
 import type { Lane } from './orchestration/health/lane.ts'
-import { FIRST_IN_ORDER, Route } from './orchestration/health/route.ts'
-import type { TargetBoard } from './orchestration/health/target-board.ts'
-import type { TargetPicker } from './orchestration/health/target-picker.ts'
-import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
-import { nextStep, type RetryBudget } from './orchestration/retry-policy.ts'
+import { GIVE_UP, type NextStep } from './orchestration/retry-policy.ts'
+import { PlanWalk } from './plan-walk.ts'
+import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
+import { Rescue, restartEvent } from './rescue.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
-import { Translator, type Dialects, type Translated, type UnfitAnswer } from './translation.ts'
-
-/** What the attempts need of the layers, wired once in `main.ts`. */
-export interface AttemptLayers {
-  readonly dialects: Dialects
-  readonly dispatch: Dispatch
-  /** A provider's text holds the secret that it was called with. */
-  readonly reveals: (credentialId: string | null, text: string) => boolean
-  readonly journal: Journal
-  readonly metrics: Metrics
-  readonly retryBudget: RetryBudget
-  readonly targetBoard: TargetBoard
-  readonly targetPicker: TargetPicker
-  readonly limiter: Limiter
-  /** Fetches what a request names by URL for targets that do not. */
-  readonly fetchPart: FetchPart
-  readonly capacity: Capacity
-}
-
-/** A request waits at most so long in all for a target that is not to be used yet, ms. */
-const LONGEST_HOLD_MS = 10_000
-
-/** A request that is ready to be sent to any target of its plan. */
-export interface PreparedCall {
-  readonly exchange: Exchange
-  readonly plan: Plan
-  readonly dialect: RelayDialect
-  readonly sink: ClientSink
-  /** What it holds of its limits: given back when it settles. */
-  readonly admission: Admission
-  /** The body for a target of the client's dialect, as latin1 (one char = one byte). */
-  readonly body: (target: Target) => string
-  /** The client's own body, for targets of another dialect. */
-  readonly clientBody: Buffer
-  /** Per-request header lines for any provider, and those that only one of the client's dialect understands. */
-  readonly headers: string
-  readonly dialectHeaders: string
-  /** The gateway asks for usage where the client did not: the usage chunk is withheld. */
-  readonly withholdUsage: boolean
-}
+import { Translator, type Translated, type UnfitAnswer } from './translation.ts'
 
 /**
  * The loop over targets: retry and fallback before commitment, relay to the client, and the one place where an exchange settles.
@@ -68,10 +24,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   readonly #layers: AttemptLayers
   readonly #prepared: PreparedCall
   readonly #x: Exchange
-  #targetIndex = 0
-  #onTarget = 0
-  /** Made when there is something to tell of the way through the plan. */
-  #route: Route | null = null
+  /** Null = all is well so far, and the request is at the first target. */
+  #walk: PlanWalk | null = null
   /** The running attempt's target and credential, as the board counts it; null = none runs. */
   #lane: Lane | null = null
   #ticket = 0
@@ -80,10 +34,10 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #translator: Translator | null = null
   /** The current attempt's request in another dialect than the client's; null = the fast lane. */
   #translated: Translated | null = null
+  /** Set once a stream broke off that another target goes on with, and what the current target is asked for that. */
+  #rescue: Rescue | null = null
+  #continuation: EncodedRequest | null = null
   #call: UpstreamCall | null = null
-  /** The last attempt's failure, and why the first target that was passed over cannot take the request. */
-  #failure: GatewayError | null = null
-  #refusal: GatewayError | null = null
   /** Something that the current target does not fetch is being fetched for it. */
   #fetches = false
   /** An answer was asked to be mended already. */
@@ -106,33 +60,26 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#layers.retryBudget.earn()
     this.#prepared.sink.listener = this
     if (this.#prepared.sink.closed) return this.onClose()
-    if (this.#x.explain || !this.#layers.targetBoard.calm) this.#route = new Route(this.#prepared.plan)
+    if (this.#x.explain || !this.#layers.targetBoard.calm) this.#walk = new PlanWalk(this.#layers, this.#x, this.#prepared.plan)
     this.#advance()
   }
 
   /** Goes to the best target that is left, waits for one, or says why there is none. */
   #advance(): void {
-    const { plan } = this.#prepared
-    const index = this.#layers.targetPicker.choose(plan, this.#route)
-    const target = plan.targets[index]
-    if (target === undefined) return this.#hold()
-    if (index !== this.#targetIndex) this.#onTarget = 0
-    this.#targetIndex = index
-    this.#enter(target)
+    const target = this.#walk === null ? this.#prepared.plan.targets[0] : this.#walk.next()
+    if (target !== undefined) return this.#enter(target)
+    const hold = this.#startedWalk().hold()
+    if (typeof hold === 'number') this.#timer = setTimeout(() => this.#advance(), hold)
+    else this.#refuse(hold)
   }
 
-  /** No target is to be used now: a short wait is worth it, a long one is the client's to decide on. */
-  #hold(): void {
-    const x = this.#x
-    const hold = this.#layers.targetPicker.hold(this.#prepared.plan, this.#route)
-    if (hold === null) return this.#refuse(this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.'))
-    if (hold.waitMs === 0 || performance.now() + hold.waitMs - x.startedAt > LONGEST_HOLD_MS) return this.#refuse(this.#failure ?? hold.error)
-    this.#route?.tell(-1, 'waited', `${(hold.waitMs / 1000).toFixed(1)} s: ${hold.error.kind}`)
-    this.#timer = setTimeout(() => this.#advance(), Math.ceil(hold.waitMs) + 1)
+  #startedWalk(): PlanWalk {
+    return this.#walk ??= PlanWalk.begun(this.#layers, this.#x, this.#prepared.plan)
   }
 
   /** Goes to a target that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
   #enter(target: Target): void {
+    if (this.#rescue !== null) return this.#continue(target, this.#rescue)
     if (target.dialect === this.#x.dialect && !this.#needsShape(target)) return this.#begin(target, null)
     const translator = this.#translatorOf()
     if (this.#x.operation === 'count-tokens') return this.#count(translator)
@@ -164,15 +111,15 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     else this.#cannotTake(translated.error)
   }
 
-  #cannotTake(refusal: GatewayError): void {
-    this.#refusal ??= refusal
-    this.#passOver('it cannot take the request')
+  #continue(target: Target, rescue: Rescue): void {
+    const request = rescue.request(target)
+    if (!request.ok) return this.#cannotTake(request.error)
+    this.#continuation = request.value
+    this.#begin(target, null)
   }
 
-  #passOver(why: string): void {
-    const route = this.#route ??= this.#beginRoute()
-    route.tell(this.#targetIndex, 'left', why)
-    route.markTried(this.#targetIndex)
+  #cannotTake(refusal: GatewayError): void {
+    this.#startedWalk().refused(refusal)
     this.#advance()
   }
 
@@ -193,8 +140,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** The engine is too busy: the next one may not be. */
   onShed(error: GatewayError): void {
     this.#turn = null
-    this.#failure = error
-    this.#passOver(error.kind)
+    this.#startedWalk().shed(error)
+    this.#advance()
   }
 
   /** The attempt's intent goes on file before its first byte goes out (invariant 7). */
@@ -202,7 +149,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const x = this.#x
     x.target = target
     const translated = this.#translated
-    this.#onTarget++
+    this.#walk?.attempted()
     this.#onFile = true
     this.#reset()
     if (translated !== null) {
@@ -242,14 +189,14 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const target = x.target
     if (target === null || x.settledAt !== 0) return
     const attempt = x.attempts
-    const translated = this.#translated
+    const encoded = this.#continuation ?? (this.#translated === null ? null : this.#translated.request)
     const call = this.#layers.dispatch({
       origin: target.origin,
       method: 'POST',
       path: target.paths[x.operation],
-      headers: target.headers + this.#prepared.headers + (translated === null ? this.#prepared.dialectHeaders : translated.request.headers),
+      headers: target.headers + this.#prepared.headers + (encoded === null ? this.#prepared.dialectHeaders : encoded.headers),
       credentialId: target.credentialId,
-      body: translated === null ? this.#prepared.body(target) : translated.request.body,
+      body: encoded === null ? this.#prepared.body(target) : encoded.body,
       timeouts: target.timeouts,
       deadline: x.startedAt + target.timeouts.total,
     }, this)
@@ -270,7 +217,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     x.headAt = performance.now()
     x.upstreamStatus = status
     const { dialect, sink, withholdUsage } = this.#prepared
-    this.#answer = this.#translated === null
+    if (this.#rescue !== null && x.target !== null) this.#answer = this.#rescue.answer(x.target, sink, status, head)
+    else this.#answer = this.#translated === null
       ? new Answer(x, dialect, sink, status, head, withholdUsage)
       : new TranslatedAnswer(x, this.#translated, sink, status, head)
   }
@@ -335,55 +283,78 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     else this.#fail(error)
   }
 
-  /** An attempt failed. Before commitment the plan goes on; after it the answer is broken off (invariant 3). */
+  /** An attempt failed: the plan goes on, if it can. */
   #fail(error: GatewayError): void {
     const x = this.#x
     this.#call = null
     x.error = error.kind
-    if (x.committedAt !== 0) {
-      this.#answer?.breakOff(error)
-      return this.#settle('partial', true)
-    }
-    this.#retryAfterMs = error.retryAfterMs
-    this.#leave()
-    const { plan } = this.#prepared
-    const route = this.#route ??= this.#beginRoute()
-    // Where the target itself failed, its other credentials lead to the same place.
-    if (blamesTarget(error.kind)) route.markTargetTried(x.target?.name ?? '')
-    else route.markTried(this.#targetIndex)
-    const step = nextStep(error, {
-      onTarget: this.#onTarget,
-      attemptsLeft: x.snapshot.policy.maxAttempts - x.attempts,
-      another: this.#layers.targetPicker.prospect(plan, route),
-      timeLeft: x.startedAt + (x.target?.timeouts.total ?? 0) - performance.now(),
-    }, this.#layers.retryBudget, Math.random)
-    route.tell(this.#targetIndex, 'left', `${error.kind}${x.upstreamStatus === 0 ? '' : `, status ${x.upstreamStatus}`}: ${step.action}`)
+    if (x.committedAt !== 0) return this.#goOn(error)
+    const step = this.#stepAfter(error)
     if (step.action === 'give-up') return this.#giveUp(error)
     this.#settle('settled', false)
-    this.#failure = error
-    const { target } = x
+    this.#take(step)
+  }
+
+  /** The client has a part of the answer: by the model's policy it is gone on with, or broken off so that nobody takes it for a whole one (invariant 3). */
+  #goOn(error: GatewayError): void {
+    const way = this.#wayOn()
+    if (way === 'close' && this.#rescue !== null) return this.#close(this.#rescue)
+    const step = way === 'lost' ? GIVE_UP : this.#stepAfter(error)
+    if (step.action === 'give-up') return this.#breakOff(error)
+    if (way === 'restart') this.#prepared.sink.write(restartEvent(error), true)
+    this.#answer?.keepUsage()
+    this.#settle('partial', false)
+    this.#take(step)
+  }
+
+  #wayOn(): 'continue' | 'close' | 'restart' | 'lost' {
+    const { plan, sink, acceptsRestart, clientBody } = this.#prepared
+    const x = this.#x
+    if (!x.stream || x.operation !== 'chat' || sink.closed) return 'lost'
+    if (plan.rescue === 'restart') return acceptsRestart ? 'restart' : 'lost'
+    if (plan.rescue !== 'continue') return 'lost'
+    this.#rescue ??= new Rescue(this.#layers.dialects, x, clientBody)
+    return this.#rescue.take(this.#answer === null ? '' : this.#answer.sent)
+  }
+
+  /** The client has the whole answer but for its end. */
+  #close(rescue: Rescue): void {
+    this.#answer?.keepUsage()
+    this.#prepared.sink.write(rescue.closing(), true)
+    this.#prepared.sink.end()
+    this.#settle('partial', true)
+  }
+
+  #breakOff(error: GatewayError): void {
+    const { sink, dialect } = this.#prepared
+    if (this.#answer === null) {
+      sink.write(dialect.encodeStreamError(error), true)
+      sink.abort()
+    } else this.#answer.breakOff(error)
+    this.#settle('partial', true)
+  }
+
+  #stepAfter(error: GatewayError): NextStep {
+    this.#retryAfterMs = error.retryAfterMs
+    this.#leave()
+    return this.#startedWalk().failed(error, this.#rescue !== null)
+  }
+
+  #take(step: Exclude<NextStep, { readonly action: 'give-up' }>): void {
+    const { target } = this.#x
     if (step.action === 'retry' && target !== null) this.#timer = setTimeout(() => this.#retry(target), step.delayMs)
     else this.#advance()
   }
 
-  /** The same target again, unless it went out meanwhile and another one is well. */
   #retry(target: Target): void {
-    const { plan } = this.#prepared
-    const { targetPicker } = this.#layers
-    if (this.#route !== null && !targetPicker.isOpen(plan, this.#targetIndex) && targetPicker.prospect(plan, this.#route) === 'sound') return this.#advance()
-    this.#begin(target, this.#translated)
-  }
-
-  /** What came before there was a route: the first target was chosen because nothing spoke against it. */
-  #beginRoute(): Route {
-    const route = new Route(this.#prepared.plan)
-    route.tell(this.#targetIndex, 'chosen', FIRST_IN_ORDER)
-    return route
+    if (this.#walk !== null && !this.#walk.isRetryWise) this.#advance()
+    else if (this.#rescue === null) this.#begin(target, this.#translated)
+    else this.#enter(target)
   }
 
   /** Tells the client, in a header, of the way so far. */
   #explain(): void {
-    if (this.#route !== null) this.#x.explanation = `headrace-explain: ${this.#route.text()}\r\n`
+    if (this.#walk !== null) this.#x.explanation = `headrace-explain: ${this.#walk.text()}\r\n`
   }
 
   /** The answer is not what its schema demands: once for a request it is asked to be mended, in an attempt of its own. After that the next target may do better. */
@@ -393,23 +364,18 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     // The target is well: it is the model that does not do as it is told.
     this.#leave()
     x.error = error.kind
-    const attemptsLeft = x.snapshot.policy.maxAttempts - x.attempts
-    const { plan } = this.#prepared
-    const route = this.#route ??= this.#beginRoute()
-    const again = this.#mended || target === null || attemptsLeft <= 0 ? null : this.#translatorOf().translate(target, unfit)
+    const walk = this.#startedWalk()
+    const again = this.#mended || target === null || !walk.mayTryAgain ? null : this.#translatorOf().translate(target, unfit)
     if (again?.ok === true && target !== null) {
-      route.tell(this.#targetIndex, 'left', `${error.kind}: it is asked to mend its answer`)
+      walk.mends(error)
       this.#settle('settled', false)
       this.#mended = true
       return this.#begin(target, again.value)
     }
-    route.markTried(this.#targetIndex)
-    const goOn = attemptsLeft > 0 && this.#layers.targetPicker.prospect(plan, route) !== 'none'
-    route.tell(this.#targetIndex, 'left', `${error.kind}: ${goOn ? 'fallback' : 'give-up'}`)
-    if (!goOn) return this.#giveUp(error)
+    const step = walk.unfit(error)
+    if (step.action === 'give-up') return this.#giveUp(error)
     this.#settle('settled', false)
-    this.#failure = error
-    this.#advance()
+    this.#take(step)
   }
 
   /** None of the targets that are left can take the request: a row of its own, of what no provider saw. */
@@ -448,6 +414,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #giveUp(error: GatewayError): void {
     const x = this.#x
     x.error = error.kind
+    if (x.committedAt !== 0) return this.#breakOff(error)
     if (x.explain) this.#explain()
     if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
       const told = this.#prepared.dialect.encodeError(error, x.requestId)
@@ -468,7 +435,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
     this.#leave()
-    if (this.#route !== null) x.route = this.#route.text()
+    if (this.#walk !== null) x.route = this.#walk.text()
     this.#turn?.end()
     this.#turn = null
     this.#layers.limiter.endAttempt(x, this.#prepared.admission)

@@ -2,10 +2,11 @@ import {
   Exchange, gatewayError,
   type ClientSink, type GatewayError, type Plan, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
 } from '@headrace/contract'
-import { Attempts, type AttemptLayers } from './attempts.ts'
+import { Attempts } from './attempts.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
 import { Admission } from './orchestration/limits/limiter.ts'
+import type { AttemptLayers } from './prepared-call.ts'
 
 /** What the journey needs of the layers, wired once in `main.ts`. */
 export interface JourneyLayers extends AttemptLayers {
@@ -40,7 +41,10 @@ export function createJourney(layers: JourneyLayers): Serve {
     const plan = snapshot.plan(x.model, principal.value)
     if (!plan.ok) return refuse(layers, x, dialect, sink, plan.error)
     x.plan = plan.value
-    const request: Request = { x, dialect, sink, body, scanned: scanned.value, plan: plan.value, dialectHeaders: dialect.forwardedHeaders(head) }
+    const request: Request = {
+      x, dialect, sink, body, scanned: scanned.value, plan: plan.value, dialectHeaders: dialect.forwardedHeaders(head),
+      acceptsRestart: plan.value.rescue === 'restart' && head.header('headrace-accept-restart') === '1',
+    }
     const admission = layers.limiter.admit(x, body, x.maxOutput)
     if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
     else depart(layers, request, admission)
@@ -59,10 +63,11 @@ interface Request {
   readonly scanned: ScannedRequest
   readonly plan: Plan
   readonly dialectHeaders: string
+  readonly acceptsRestart: boolean
 }
 
 /** The limits have spoken; a plugin may object; then the attempts. */
-function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan, dialectHeaders }: Request, admission: Admission | GatewayError): void {
+function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan, dialectHeaders, acceptsRestart }: Request, admission: Admission | GatewayError): void {
   x.answerHeaders = layers.limiter.headers(x)
   if (!(admission instanceof Admission)) return refuse(layers, x, dialect, sink, admission)
   x.admittedAt = performance.now()
@@ -74,6 +79,7 @@ function depart(layers: JourneyLayers, { x, dialect, sink, body, scanned, plan, 
     headers: upstreamHeaders(x),
     dialectHeaders,
     withholdUsage: policy.askUsage && !scanned.includeUsage,
+    acceptsRestart,
   })
   if (hooks.onCall === null) return attempts.start()
   const object = (refusal: GatewayError): void => {

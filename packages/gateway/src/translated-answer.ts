@@ -2,7 +2,7 @@ import {
   gatewayError, UNKNOWN_USAGE,
   type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
 } from '@headrace/contract'
-import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
+import { keptSent, REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
 import { StructuredAnswer } from './transformation/neutral/structured-output.ts'
 import { lossHeaders, type Translated, type UnfitAnswer } from './translation.ts'
 
@@ -31,12 +31,15 @@ export class TranslatedAnswer implements AttemptAnswer {
   #out = ''
   #speaks = false
   #error: GatewayError | null = null
+  readonly #keepSent: boolean
+  sent: string | null = ''
 
   constructor(x: Exchange, translated: Translated, sink: ClientSink, status: number, head: ResponseHead) {
     this.#x = x
     this.#translated = translated
     this.#sink = sink
     this.#head = head
+    this.#keepSent = x.plan !== null && x.plan.rescue === 'continue'
     this.#refused = status < 200 || status > 299
     this.#isStream = !this.#refused && translated.provider.relay.isStream(head.header('content-type') ?? 'application/json')
     this.#decoder = translated.provider.translating.createDecoder(this.#isStream)
@@ -148,6 +151,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   /** What is due to the client, as a plugin leaves it. */
   #take(): string {
     const text = this.#out
+    if (this.#keepSent) this.sent = keptSent(this.sent, text)
     this.#out = ''
     const onEvent = this.#x.snapshot.hooks.onEvent
     return onEvent === null ? text : onEvent(this.#x, Buffer.from(text, 'latin1')).latin1Slice()

@@ -23,7 +23,9 @@ export function resolveModels(file: Readonly<Record<string, ModelFile>>, provide
       seen.add(text)
       return resolveTarget(text, name.endsWith('*'), ids, at, problems)
     })
-    return { name, targets, strict: typeof model === 'object' && !Array.isArray(model) && model.strict }
+    const own = typeof model === 'string' || Array.isArray(model) ? null : model
+    const rescue = own?.rescue ?? undefined
+    return { name, targets, strict: own !== null && own.strict, ...(rescue === undefined ? {} : { rescue }) }
   })
 }
 

@@ -75,6 +75,7 @@ const provider = section({
   proxy: text(/^\S{1,2048}$/, 'a proxy such as `http://proxy.example.com:3128`').nullish(),
   structured_output: oneOf(['native', 'tool', 'instruction']).nullish()
     .describe('How its models give structured output: by themselves, or, where they cannot, by a tool call or an instruction that stands in for it.'),
+  prefill: flag(false).nullish().describe('True where a model goes on with an answer whose beginning is the last message.'),
   usage_option: flag(true).nullish().describe('False for providers that reject `stream_options`.'),
   models: listOf(modelName, MAX_MODELS, 'a list of model names').nullish().describe('Listed by GET /v1/models and usable without prefix when unique. Any other works as `provider/model`.'),
 })
@@ -84,6 +85,7 @@ const targets = listOf(target, MAX_TARGETS, 'a list of targets').min(1, { error:
 const model = z.union([target, targets, strictMap({
   targets,
   strict: flag(false).describe('Never drop or approximate a field of a request: targets that would are passed over, and where none is left the request is refused.'),
+  rescue: oneOf(['error', 'continue', 'restart']).nullish().describe('When a stream breaks off midway: `error` tells the client (the default), `continue` lets the next target go on from there, `restart` begins anew for clients that send `headrace-accept-restart: 1`.'),
 })], { error: 'expected a target `provider/model`, a list of them, or a map with `targets`' })
 
 const key = strictMap({

@@ -56,7 +56,7 @@ export function compileTargets(provider: CompiledProvider, model: string): reado
   const shared = {
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
     timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, structuredOutput: config.structuredOutput ?? 'native', modelJson: asciiJson(model),
-    price: provider.prices.find(name), capacity: provider.capacity.find(name),
+    prefill: config.prefill === true, price: provider.prices.find(name), capacity: provider.capacity.find(name),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
 }

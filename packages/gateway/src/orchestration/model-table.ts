@@ -49,9 +49,9 @@ export class ModelTable {
   #resolve(name: string): CompiledModel | null {
     const slash = name.indexOf('/')
     const direct = slash > 0 && slash < name.length - 1 ? this.#providers.get(name.slice(0, slash)) : undefined
-    if (direct !== undefined) return rotate(name, [compileTargets(direct, name.slice(slash + 1))])
+    if (direct !== undefined) return rotate(name, [compileTargets(direct, name.slice(slash + 1))], NO_RULES)
     const only = this.#bare.get(name)
-    if (only != null) return rotate(name, [compileTargets(only, name)])
+    if (only != null) return rotate(name, [compileTargets(only, name)], NO_RULES)
     const wildcard = this.#wildcards.find(({ prefix }) => name.startsWith(prefix))
     return wildcard === undefined ? null : this.#compile(name, wildcard.config, name.slice(wildcard.prefix.length))
   }
@@ -61,15 +61,18 @@ export class ModelTable {
       const provider = this.#providers.get(target.provider)
       if (provider === undefined) throw new Error(`model ${JSON.stringify(name)} has a target at the unknown provider ${JSON.stringify(target.provider)}`)
       return compileTargets(provider, target.model.replace('*', () => match))
-    }), model.strict)
+    }), { strict: model.strict === true, rescue: model.rescue ?? 'error' })
   }
 }
 
+type PlanRules = Required<Pick<Plan, 'strict' | 'rescue'>>
+const NO_RULES: PlanRules = Object.freeze({ strict: false, rescue: 'error' })
+
 /** Rotation r begins each target's credentials at the r-th; the others follow as its fallbacks. */
-function rotate(name: string, groups: readonly (readonly Target[])[], strict = false): CompiledModel {
+function rotate(name: string, groups: readonly (readonly Target[])[], rules: PlanRules): CompiledModel {
   const count = Math.min(MAX_ROTATIONS, Math.max(1, ...groups.map(group => group.length)))
   const rotations = Array.from({ length: count }, (_, turn) => Object.freeze({
-    model: name, strict,
+    model: name, ...rules,
     targets: Object.freeze(groups.flatMap(group => group.map((_target, index) => group[(index + turn) % group.length]).filter(target => target !== undefined))),
   }))
   return { rotations, next: 0 }

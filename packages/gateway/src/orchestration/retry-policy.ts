@@ -21,8 +21,8 @@ export interface AttemptState {
   readonly timeLeft: number
 }
 
-const GIVE_UP: NextStep = Object.freeze({ action: 'give-up' })
-const FALLBACK: NextStep = Object.freeze({ action: 'fallback' })
+export const GIVE_UP: NextStep = Object.freeze({ action: 'give-up' })
+export const FALLBACK: NextStep = Object.freeze({ action: 'fallback' })
 
 /**
  * What follows a failed attempt before commitment. Retries only what can succeed, once per target while another one is left

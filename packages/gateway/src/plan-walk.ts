@@ -1,0 +1,132 @@
+import { gatewayError, type Exchange, type GatewayError, type Plan, type Target } from '@headrace/contract'
+import type { AttemptLayers } from './prepared-call.ts'
+import { blamesTarget } from './orchestration/health/blame.ts'
+import { FIRST_IN_ORDER, Route } from './orchestration/health/route.ts'
+import { FALLBACK, GIVE_UP, nextStep, type NextStep } from './orchestration/retry-policy.ts'
+
+/** A request waits at most so long in all for a target that is not to be used yet, ms. */
+const LONGEST_HOLD_MS = 10_000
+
+/**
+ * One request's walk along the targets of its plan: which is next, and what follows a failure. Made when there is something to decide or to tell:
+ * while all targets are well, a request goes to the first one and has none of this.
+ */
+export class PlanWalk {
+  readonly #layers: AttemptLayers
+  readonly #x: Exchange
+  readonly #plan: Plan
+  readonly #route: Route
+  #index = 0
+  /** Attempts made at the current target. */
+  #onTarget = 0
+  /** The last attempt's failure, and why the first target that was passed over cannot take the request. */
+  #failure: GatewayError | null = null
+  #refusal: GatewayError | null = null
+
+  constructor(layers: AttemptLayers, x: Exchange, plan: Plan) {
+    this.#layers = layers
+    this.#x = x
+    this.#plan = plan
+    this.#route = new Route(plan)
+  }
+
+  /** For a request that is at its first target already, because nothing spoke against it. */
+  static begun(layers: AttemptLayers, x: Exchange, plan: Plan): PlanWalk {
+    const walk = new PlanWalk(layers, x, plan)
+    walk.#onTarget = x.attempts
+    walk.#route.tell(0, 'chosen', FIRST_IN_ORDER)
+    return walk
+  }
+
+  /** The best target that is left; undefined = none can be used now: see `hold`. */
+  next(): Target | undefined {
+    const index = this.#layers.targetPicker.choose(this.#plan, this.#route)
+    if (index !== this.#index) this.#onTarget = 0
+    this.#index = index
+    return this.#plan.targets[index]
+  }
+
+  /** Milliseconds after which there may be a target, where the wait is worth it; a long one is the client's to decide on, who is told why. */
+  hold(): number | GatewayError {
+    const hold = this.#layers.targetPicker.hold(this.#plan, this.#route)
+    if (hold === null) return this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.')
+    if (hold.waitMs === 0 || performance.now() + hold.waitMs - this.#x.startedAt > LONGEST_HOLD_MS) return this.#failure ?? hold.error
+    this.#route.tell(-1, 'waited', `${(hold.waitMs / 1000).toFixed(1)} s: ${hold.error.kind}`)
+    return Math.ceil(hold.waitMs) + 1
+  }
+
+  attempted(): void {
+    this.#onTarget++
+  }
+
+  /** The current target cannot take the request. */
+  refused(refusal: GatewayError): void {
+    this.#refusal ??= refusal
+    this.#passOver('it cannot take the request')
+  }
+
+  /** The current target's engine is too busy: the next one may not be. */
+  shed(error: GatewayError): void {
+    this.#failure = error
+    this.#passOver(error.kind)
+  }
+
+  get mayTryAgain(): boolean {
+    return this.#attemptsLeft > 0
+  }
+
+  /** The current target is asked to mend its answer. */
+  mends(error: GatewayError): void {
+    this.#route.tell(this.#index, 'left', `${error.kind}: it is asked to mend its answer`)
+  }
+
+  /** What follows an answer that was not fit to be given to the client, and not mended. */
+  unfit(error: GatewayError): NextStep {
+    this.#failure = error
+    this.#route.markTried(this.#index)
+    return this.#told(error, this.mayTryAgain && this.#prospect !== 'none' ? FALLBACK : GIVE_UP)
+  }
+
+  /** What follows the failure of an attempt. `goingOn`: it was asked to go on with another one's answer. */
+  failed(error: GatewayError, goingOn: boolean): NextStep {
+    // One target's refusal to go on with another's answer says nothing of the next one.
+    if (goingOn && error.kind === 'upstream-invalid-request') return this.unfit(error)
+    const x = this.#x
+    this.#failure = error
+    // Where the target itself failed, its other credentials lead to the same place.
+    if (blamesTarget(error.kind)) this.#route.markTargetTried(x.target?.name ?? '')
+    else this.#route.markTried(this.#index)
+    return this.#told(error, nextStep(error, {
+      onTarget: this.#onTarget, attemptsLeft: this.#attemptsLeft, another: this.#prospect, timeLeft: x.startedAt + (x.target?.timeouts.total ?? 0) - performance.now(),
+    }, this.#layers.retryBudget, Math.random))
+  }
+
+  /** After the wait for a second attempt: false = the target went out meanwhile, and another one is well. */
+  get isRetryWise(): boolean {
+    return this.#layers.targetPicker.isOpen(this.#plan, this.#index) || this.#prospect !== 'sound'
+  }
+
+  /** The walk so far: see `Route.text`. */
+  text(): string {
+    return this.#route.text()
+  }
+
+  get #attemptsLeft(): number {
+    return this.#x.snapshot.policy.maxAttempts - this.#x.attempts
+  }
+
+  get #prospect(): 'sound' | 'doubtful' | 'none' {
+    return this.#layers.targetPicker.prospect(this.#plan, this.#route)
+  }
+
+  #told(error: GatewayError, step: NextStep): NextStep {
+    const { upstreamStatus } = this.#x
+    this.#route.tell(this.#index, 'left', `${error.kind}${upstreamStatus === 0 ? '' : `, status ${upstreamStatus}`}: ${step.action}`)
+    return step
+  }
+
+  #passOver(why: string): void {
+    this.#route.tell(this.#index, 'left', why)
+    this.#route.markTried(this.#index)
+  }
+}

@@ -1,0 +1,188 @@
+import {
+  ERROR_POLICY, failure, gatewayError,
+  type AnswerDecoder, type AnswerEncoder, type AnswerFacts, type Call, type ClientSink, type EncodedRequest, type Exchange, type GatewayError,
+  type ResponseHead, type Result, type StreamEvent, type Target,
+} from '@headrace/contract'
+import { keptSent, type AnswerEnd, type AttemptAnswer } from './answer.ts'
+import { AnswerJoin } from './transformation/neutral/answer-join.ts'
+import { continuedCall } from './transformation/neutral/continued-call.ts'
+import { readSaidAnswer, type SaidAnswer } from './transformation/neutral/said-answer.ts'
+import type { Dialects } from './translation.ts'
+
+/** Characters of a finish reason that are kept on record. */
+const FINISH_LIMIT = 64
+
+/**
+ * Goes on with a stream that broke off after its client had got a part of it (invariant 3): what was sent is decoded now, the next target is asked for the
+ * rest, and the client's encoder, led through what was sent already, writes it on. One instance per exchange that needs one.
+ */
+export class Rescue {
+  readonly #dialects: Dialects
+  readonly #x: Exchange
+  readonly #call: Result<Call>
+  readonly #facts: AnswerFacts
+  /** Latin1: all that the client got. */
+  #sent = ''
+  #said: SaidAnswer | null = null
+
+  constructor(dialects: Dialects, x: Exchange, clientBody: Buffer) {
+    this.#dialects = dialects
+    this.#x = x
+    this.#call = dialects.translating[x.dialect].decodeRequest(clientBody)
+    this.#facts = { requestId: x.id, model: x.target?.model ?? '', created: Math.floor(x.wallTime / 1_000), includeUsage: this.#call.ok && this.#call.value.includeUsage }
+  }
+
+  /**
+   * Takes over from an answer that broke off. `sent`: what it gave the client, null = too much to be kept.
+   * `continue`: another target can go on. `close`: nothing but the end is missing. `lost`: nobody can go on.
+   */
+  take(sent: string | null): 'continue' | 'close' | 'lost' {
+    if (sent === null || !this.#call.ok) return 'lost'
+    this.#sent += sent
+    const said = readSaidAnswer(this.#dialects.translating[this.#x.dialect].createDecoder(true), Buffer.from(this.#sent, 'latin1'))
+    this.#said = said
+    if (said === null || said.events.length === 0 || (said.wholeTools > 0 && said.openTool !== null)) return 'lost'
+    return said.finished || said.wholeTools > 0 ? 'close' : 'continue'
+  }
+
+  /** What is missing after `close`: the finish, where it was not said, and the end. */
+  closing(): string {
+    const encoder = this.#primed()
+    const finish = this.#said?.finished === true ? '' : encoder.event({ type: 'finish', choice: 0, reason: 'tool-calls', raw: 'tool_calls', sequence: '' })
+    return finish + encoder.event({ type: 'end' })
+  }
+
+  /** Errors: `invalid-request` where the conversation cannot be said in the target's dialect. */
+  request(target: Target): Result<EncodedRequest> {
+    if (!this.#call.ok) return this.#call
+    if (this.#said === null) return failure(gatewayError('internal', 'There is no answer to go on with.'))
+    return this.#dialects.translating[target.dialect].encodeRequest(continuedCall(this.#call.value, this.#said.text, target.prefill === true), target)
+  }
+
+  /** Takes the answer of the attempt that goes on. */
+  answer(target: Target, sink: ClientSink, status: number, head: ResponseHead): AttemptAnswer {
+    const relay = this.#dialects.relay[target.dialect]
+    const isStream = relay.isStream(head.header('content-type') ?? 'application/json')
+    return new RescuedAnswer({
+      x: this.#x, sink, isStream,
+      refused: status < 200 || status > 299,
+      decoder: this.#dialects.translating[target.dialect].createDecoder(isStream),
+      encoder: this.#primed(),
+      join: new AnswerJoin(this.#said ?? NOTHING_SAID, target.prefill === true),
+      // A comment: every reader of event streams passes over it, and people see where the answer changed hands.
+      mark: `: headrace-rescue target=${target.answerHeaders.slice('headrace-target: '.length).trimEnd()}\n\n`,
+      classify: body => relay.classifyResponse(status, head, body),
+      encodeStreamError: error => this.#dialects.relay[this.#x.dialect].encodeStreamError(error),
+    })
+  }
+
+  /** The client's encoder in the state in which the broken answer left it. */
+  #primed(): AnswerEncoder {
+    const encoder = this.#dialects.translating[this.#x.dialect].createEncoder(true, this.#facts)
+    const said = this.#said ?? NOTHING_SAID
+    for (const event of said.events) encoder.event(event)
+    return encoder
+  }
+}
+
+const NOTHING_SAID: SaidAnswer = Object.freeze({ events: [], text: '', openText: -1, openReasoning: -1, openTool: null, wholeTools: 0, items: 0, finished: false })
+
+interface RescuedAnswerParts {
+  readonly x: Exchange
+  readonly sink: ClientSink
+  readonly isStream: boolean
+  readonly refused: boolean
+  readonly decoder: AnswerDecoder
+  readonly encoder: AnswerEncoder
+  readonly join: AnswerJoin
+  readonly mark: string
+  readonly classify: (body: string) => GatewayError | null
+  readonly encodeStreamError: (error: GatewayError) => string
+}
+
+/** Bytes of an answer that is no stream which are looked at for an error. */
+const JUDGED_LIMIT = 65_536
+
+/** The rest of an answer from another target, written on in the client's dialect. One instance per attempt. */
+class RescuedAnswer implements AttemptAnswer {
+  readonly #parts: RescuedAnswerParts
+  #held = ''
+  #out = ''
+  #error: GatewayError | null = null
+  #marked = false
+  sent: string | null = ''
+
+  constructor(parts: RescuedAnswerParts) {
+    this.#parts = parts
+  }
+
+  take(chunk: Buffer, last: boolean): boolean {
+    const { refused, isStream, decoder } = this.#parts
+    if (refused || !isStream) {
+      if (this.#held.length < JUDGED_LIMIT) this.#held += chunk.latin1Slice()
+      if (refused) return true
+    }
+    decoder.push(chunk, this.#onEvent)
+    return this.#flush(last)
+  }
+
+  get streamError(): GatewayError | null {
+    return this.#error
+  }
+
+  end(): AnswerEnd {
+    const { refused, isStream, classify, decoder, sink } = this.#parts
+    if (refused || !isStream) {
+      const error = classify(this.#held)
+      if (error !== null) return error
+    }
+    decoder.end(this.#onEvent)
+    if (this.#error !== null) return this.#error
+    this.#flush(true)
+    sink.end()
+    return null
+  }
+
+  /** The client has a half answer: no refusal can be handed on. */
+  handOnRefusal(): boolean {
+    return false
+  }
+
+  breakOff(error: GatewayError): void {
+    this.#parts.sink.write(this.#parts.encodeStreamError(error), true)
+    this.#parts.sink.abort()
+  }
+
+  keepUsage(): void {}
+
+  readonly #onEvent = (event: StreamEvent): void => {
+    const { x } = this.#parts
+    // The record says what this attempt used; the client is told of the whole answer.
+    if (event.type === 'usage') x.usage = event.usage
+    if (event.type === 'finish') x.finishReason = event.raw.slice(0, FINISH_LIMIT)
+    if (this.#error === null) this.#parts.join.event(event, this.#onJoined)
+  }
+
+  readonly #onJoined = (event: StreamEvent): void => {
+    if (event.type === 'error') this.#error = event.error
+    else this.#out += this.#parts.encoder.event(event)
+  }
+
+  #flush(last: boolean): boolean {
+    if (this.#out === '') return true
+    const { x, sink, mark } = this.#parts
+    const text = (this.#marked ? '' : mark) + this.#out
+    this.#marked = true
+    this.#out = ''
+    this.sent = keptSent(this.sent, text)
+    const onEvent = x.snapshot.hooks.onEvent
+    const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
+    x.responseBytes += bytes.length
+    return sink.write(bytes, last)
+  }
+}
+
+/** Tells a client that can take it: what came so far is void, the answer begins anew. */
+export function restartEvent(error: GatewayError): string {
+  return `event: headrace.restart\ndata: {"type":"headrace.restart","reason":"${ERROR_POLICY[error.kind].code}"}\n\n`
+}
