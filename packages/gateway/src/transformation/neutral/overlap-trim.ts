@@ -43,10 +43,19 @@ export class OverlapTrim {
     if (said.startsWith(held.slice(0, BEGUN_ANEW)) && held.length >= BEGUN_ANEW) return null
     if (this.#prefilled) return held.slice(repeatedSpace(said, held))
     for (let length = Math.min(held.length, this.#tail.length); length >= LEAST_OVERLAP; length--) {
-      if (said.endsWith(held.slice(0, length))) return held.slice(length)
+      const overlap = held.slice(0, length)
+      if (said.endsWith(overlap)) return isMonotonous(overlap) ? held : held.slice(length)
     }
     return held
   }
+}
+
+/** Made of one short piece over and over (a rule, an indentation, a table's row): a text that goes on may well say it once more. */
+function isMonotonous(text: string): boolean {
+  for (let period = 1; period <= text.length / 2; period++) {
+    if (text.startsWith(text.slice(period))) return true
+  }
+  return false
 }
 
 /** How much of the white space that ends the earlier text the later one begins with. */
