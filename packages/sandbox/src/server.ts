@@ -5,11 +5,12 @@ import { deliverJson, deliverStream, hangUntilGone, type Ending } from './delive
 import { parseBehaviour, type Fault } from './engine/behaviour.ts'
 import { FaultCounter } from './engine/fault-counter.ts'
 import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
+import { anthropic } from './anthropic/dialect.ts'
 import { openai } from './openai/dialect.ts'
 import { invalid, simulatedRefusal, type Refusal } from './refusal.ts'
 
 /** Each path belongs to the first that takes it; what none takes is refused in the last one's words. */
-const DIALECTS = [openai] as const satisfies readonly EngineDialect[]
+const DIALECTS = [anthropic, openai] as const satisfies readonly EngineDialect[]
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 export interface SandboxOptions {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer, Asked, Body, EngineDialect } from '../dialect.ts'
+import { decodeName } from '../decode-name.ts'
 import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, type Generation, type Prompt } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
@@ -65,11 +66,3 @@ function render(shape: Shape, behaviour: Behaviour, body: Body, prompt: Prompt):
 }
 
 const modelEntry = (id: string): object => ({ id, object: 'model', created: 1_760_000_000, owned_by: 'headrace-sandbox' })
-
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
