@@ -53,6 +53,7 @@ describe('before the first byte to the client (check U6)', () => {
     { id: 'html', does: 'an HTML page with status 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 21\r\n\r\n<html>captive</html>\n')], attempts: [1, 2], secondServes: true },
     { id: 'lying-200', does: 'an error body with status 200', first: [answerJson({ error: { message: 'overloaded', type: 'overloaded_error' } })], attempts: [1, 2], secondServes: true },
     { id: 'empty-200', does: 'an empty 200', first: [answerRaw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n')], attempts: [1, 2], secondServes: true },
+    { id: 'S12', does: '400 because the prompt is longer than the window', first: [refusal(400, {}, { code: 'context_length_exceeded' })], attempts: [1, 1], secondServes: true },
     { id: 'auth', does: '401', first: [refusal(401)], attempts: [1, 1], secondServes: true },
     { id: 'quota', does: '429 because the quota is spent', first: [refusal(429, {}, { code: 'insufficient_quota', type: 'insufficient_quota' })], attempts: [1, 1], secondServes: true },
   ]
@@ -108,14 +109,14 @@ describe('before the first byte to the client (check U6)', () => {
   })
 
   it.each([
-    { id: 'S12', code: 'context_length_exceeded' },
-    { id: 'S13', code: 'content_policy_violation' },
-  ])('$id: a 400 $code is asked exactly once, and its reason handed on', async ({ id, code }) => {
-    rig.upstream.on(`first-${id}`, refusal(400, {}, { code, message: `because of ${code}`, type: 'invalid_request_error' }))
-    rig.upstream.on(`second-${id}`, good)
-    const answer = await rig.post(chatBody(`pair-${id}`))
-    expect(rig.upstream.of(`first-${id}`).length).toBe(1)
-    expect(rig.upstream.of(`second-${id}`).length).toBe(0)
+    { id: 'S12', code: 'context_length_exceeded', model: 'single-S12', asked: 'single-S12' },
+    { id: 'S13', code: 'content_policy_violation', model: 'pair-S13', asked: 'first-S13' },
+  ])('$id: a 400 $code that nobody is left for, or that is no target\'s own, is asked exactly once, and its reason handed on', async ({ id, code, model, asked }) => {
+    rig.upstream.on(asked, refusal(400, {}, { code, message: `because of ${code}`, type: 'invalid_request_error' }))
+    if (id === 'S13') rig.upstream.on(`second-${id}`, good)
+    const answer = await rig.post(chatBody(model))
+    expect(rig.upstream.of(asked).length).toBe(1)
+    if (id === 'S13') expect(rig.upstream.of(`second-${id}`).length).toBe(0)
     expect(answer.status).toBe(400)
     expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code, message: `because of ${code}` } })
   })

@@ -35,6 +35,7 @@ const CLASSES = {
   'upstream-protocol': [OpenAI.InternalServerError, Anthropic.InternalServerError],
   'upstream-truncated': [OpenAI.InternalServerError, Anthropic.InternalServerError],
   'upstream-invalid-request': [OpenAI.BadRequestError, Anthropic.BadRequestError],
+  'upstream-context-length': [OpenAI.BadRequestError, Anthropic.BadRequestError],
   // The gateway's credential, not the client's: no client may take its own key for bad.
   'upstream-auth': [OpenAI.InternalServerError, Anthropic.InternalServerError],
   'upstream-quota': [OpenAI.RateLimitError, Anthropic.RateLimitError],

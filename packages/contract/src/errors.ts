@@ -8,7 +8,7 @@ export type ErrorKind =
   // The provider's, before or after commitment.
   | 'upstream-connect' | 'upstream-connect-timeout' | 'upstream-first-token-timeout' | 'upstream-idle-timeout'
   | 'upstream-total-timeout' | 'upstream-reset' | 'upstream-protocol' | 'upstream-truncated'
-  | 'upstream-invalid-request' | 'upstream-auth' | 'upstream-quota' | 'upstream-rate-limited'
+  | 'upstream-invalid-request' | 'upstream-context-length' | 'upstream-auth' | 'upstream-quota' | 'upstream-rate-limited'
   | 'upstream-overloaded' | 'upstream-server-error'
 
 /** A failure as a value. Throwing is for bugs. */
@@ -72,6 +72,8 @@ export const ERROR_POLICY = Object.freeze({
   'upstream-protocol': upstream(502, 'upstream_protocol_error', true),
   'upstream-truncated': upstream(502, 'upstream_truncated', true),
   'upstream-invalid-request': upstream(400, 'upstream_invalid_request', false, false),
+  // A target with a larger window may take it. Clients know this code by heart: they shorten the conversation and come again.
+  'upstream-context-length': { ...client(400, 'context_length_exceeded'), fallback: true },
   'upstream-auth': upstream(502, 'upstream_authentication_failed', false),
   'upstream-quota': upstream(429, 'upstream_quota_exceeded', false),
   'upstream-rate-limited': upstream(429, 'upstream_rate_limited', true),

@@ -1,6 +1,6 @@
 import {
   ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
-  type ClientListener, type EncodedRequest, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+  type ClientListener, type EncodedRequest, type ErrorKind, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
 import { Answer, type AttemptAnswer } from './answer.ts'
 import type { IntentHolder } from './observability/journal.ts'
@@ -12,6 +12,9 @@ import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
 import { Rescue, restartEvent } from './rescue.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
 import { Translator, type Translated, type UnfitAnswer } from './translation.ts'
+
+/** The provider's answer to what the client sent: its own words are the client's to read. */
+const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'upstream-context-length'])
 
 /**
  * The loop over targets: retry and fallback before commitment, relay to the client, and the one place where an exchange settles.
@@ -416,7 +419,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     x.error = error.kind
     if (x.committedAt !== 0) return this.#breakOff(error)
     if (x.explain) this.#explain()
-    if (error.kind !== 'upstream-invalid-request' || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
+    if (!REFUSALS.has(error.kind) || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
       const told = this.#prepared.dialect.encodeError(error, x.requestId)
       x.status = told.status
       x.committedAt = performance.now()

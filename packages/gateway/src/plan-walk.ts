@@ -90,7 +90,7 @@ export class PlanWalk {
   /** What follows the failure of an attempt. `goingOn`: it was asked to go on with another one's answer. */
   failed(error: GatewayError, goingOn: boolean): NextStep {
     // One target's refusal to go on with another's answer says nothing of the next one.
-    if (goingOn && error.kind === 'upstream-invalid-request') return this.unfit(error)
+    if (goingOn && (error.kind === 'upstream-invalid-request' || error.kind === 'upstream-context-length')) return this.unfit(error)
     const x = this.#x
     this.#failure = error
     // Where the target itself failed, its other credentials lead to the same place.

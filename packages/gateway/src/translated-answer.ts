@@ -91,7 +91,8 @@ export class TranslatedAnswer implements AttemptAnswer {
   handOnRefusal(tellsSecret: (text: string) => boolean): boolean {
     const told = this.#refused && !tellsSecret(this.#held) ? this.#translated.provider.translating.readRefusal(this.#held) : null
     if (told === null) return false
-    const encoded = this.#translated.client.relay.encodeError(gatewayError('upstream-invalid-request', told.message, { param: told.param }), this.#x.requestId)
+    const kind = this.#x.error === 'upstream-context-length' ? this.#x.error : 'upstream-invalid-request'
+    const encoded = this.#translated.client.relay.encodeError(gatewayError(kind, told.message, { param: told.param }), this.#x.requestId)
     const status = this.#x.upstreamStatus
     this.#respond(status >= 400 && status < 500 ? status : encoded.status, encoded.headers + this.#x.answerHeaders + this.#x.explanation + this.#targetHeaders(), encoded.body)
     return true

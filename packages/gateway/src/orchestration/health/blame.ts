@@ -24,7 +24,7 @@ export const BLAME = Object.freeze({
   // The request's whole time is over: see `blameOf`.
   'upstream-total-timeout': NOTHING,
   'upstream-reset': FAULT, 'upstream-protocol': FAULT, 'upstream-truncated': FAULT,
-  'upstream-invalid-request': ANSWER,
+  'upstream-invalid-request': ANSWER, 'upstream-context-length': ANSWER,
   'upstream-auth': Object.freeze({ verdict: 'rest', whom: 'credential', reason: 'unauthorized' }),
   'upstream-quota': Object.freeze({ verdict: 'rest', whom: 'credential', reason: 'quota' }),
   'upstream-rate-limited': Object.freeze({ verdict: 'rest', whom: 'pair', reason: 'rate-limited' }),

@@ -31,6 +31,7 @@ const SHAPE = Object.freeze({
   'upstream-protocol': [null, 'api_error'],
   'upstream-truncated': [null, 'api_error'],
   'upstream-invalid-request': [null, 'invalid_request_error'],
+  'upstream-context-length': [null, 'invalid_request_error'],
   'upstream-auth': [null, 'api_error'],
   'upstream-quota': [null, 'rate_limit_error'],
   'upstream-rate-limited': [null, 'rate_limit_error'],
@@ -38,8 +39,13 @@ const SHAPE = Object.freeze({
   'upstream-server-error': [null, 'api_error'],
 } as const satisfies Record<ErrorKind, readonly [number | null, string]>)
 
-const body = (error: GatewayError, more: Readonly<Record<string, string>>): string =>
-  asciiJson({ type: 'error', error: { type: SHAPE[error.kind][1], message: error.message }, ...more })
+/** This vendor has no code for it: clients know a prompt that is too long by these words, and shorten it. */
+const TOO_LONG = 'prompt is too long'
+
+function body(error: GatewayError, more: Readonly<Record<string, string>>): string {
+  const message = error.kind !== 'upstream-context-length' || error.message.includes(TOO_LONG) ? error.message : `${TOO_LONG}: ${error.message}`
+  return asciiJson({ type: 'error', error: { type: SHAPE[error.kind][1], message }, ...more })
+}
 
 /**
  * An error in Anthropic's shape. Where the gateway has tried again by itself, it asks the SDK not to (`x-should-retry`), so that attempts do not

@@ -68,7 +68,7 @@ describe('a request', () => {
 it.each(Object.keys(ERROR_POLICY) as ErrorKind[])('%s is told in Anthropic\'s shape, and keeps its class', kind => {
   const told = anthropicMessages.encodeError(gatewayError(kind, 'words é', { retryAfterMs: 1_500 }), 'req-1')
   const body = JSON.parse(told.body) as { type: string, error: { type: string, message: string }, request_id: string }
-  expect(body).toMatchObject({ type: 'error', error: { message: 'words é' }, request_id: 'req-1' })
+  expect(body).toMatchObject({ type: 'error', error: { message: expect.stringContaining('words é') as string }, request_id: 'req-1' })
   expect(told.headers).toMatch(/\r\nrequest-id: req-1\r\nretry-after: 2\r\n/)
   const { status } = ERROR_POLICY[kind]
   expect(told.status === status || (status === 503 && told.status === 529)).toBe(true)

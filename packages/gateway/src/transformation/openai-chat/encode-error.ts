@@ -1,9 +1,13 @@
 import { ERROR_POLICY, type EncodedError, type GatewayError } from '@headrace/contract'
 import { asciiJson } from '../relay/ascii-json.ts'
 
+/** Some clients know a prompt that is too long by these words, not by its code. */
+const TOO_LONG = 'maximum context length'
+
 function errorBody(error: GatewayError): string {
   const policy = ERROR_POLICY[error.kind]
-  return asciiJson({ error: { message: error.message, type: policy.type, param: error.param, code: policy.code } })
+  const message = error.kind !== 'upstream-context-length' || error.message.includes(TOO_LONG) ? error.message : `The model's ${TOO_LONG} is exceeded: ${error.message}`
+  return asciiJson({ error: { message, type: policy.type, param: error.param, code: policy.code } })
 }
 
 /**

@@ -10,11 +10,15 @@ const RATE = /rate_?limit|too_many_requests|resource_exhausted/i
 const OVERLOADED = /overloaded|unavailable|engine_busy/i
 const INVALID = /invalid_request|context_length|content_policy|bad_request/i
 
+/** What vendors and engines say of a request that is longer than the model's window, in codes and messages. */
+const TOO_LONG = /context_?(length|window)|prompt is too long|maximum context length|context (length|window|size)|maximum number of tokens|too many (input )?tokens/i
+
 const CLIENT_FAULTS: ReadonlySet<number> = new Set([400, 404, 405, 409, 413, 415, 422])
 
 /** What to tell people, by kind; the provider's own text is never repeated. */
 const MESSAGES: Partial<Record<ErrorKind, string>> = Object.freeze({
   'upstream-invalid-request': 'The provider refused the request as invalid. Check the parameters against what the model takes.',
+  'upstream-context-length': 'The request is longer than what the model takes in. Send less of it, or name a model with a larger context window.',
   'upstream-auth': 'The provider refused the gateway\'s credentials. The operator must check the provider\'s key.',
   'upstream-quota': 'The gateway\'s account at the provider has no quota or credit left.',
   'upstream-rate-limited': 'The provider limits the rate of requests. Try again later.',
@@ -41,7 +45,7 @@ export function classifyResponse(status: number, head: ResponseHead, body: Buffe
   if (status === 402) return refusal('upstream-quota', status, retryAfterMs)
   if (status === 429) return refusal(QUOTA.test(errorCode(parseBody(body))) ? 'upstream-quota' : 'upstream-rate-limited', status, retryAfterMs)
   if (status === 503 || status === 529) return refusal('upstream-overloaded', status, retryAfterMs)
-  if (CLIENT_FAULTS.has(status)) return refusal('upstream-invalid-request', status, 0)
+  if (CLIENT_FAULTS.has(status)) return refusal(isTooLong(body) ? 'upstream-context-length' : 'upstream-invalid-request', status, 0)
   if (status >= 500) return refusal('upstream-server-error', status, retryAfterMs)
   return refusal(status === 408 || status === 425 ? 'upstream-server-error' : 'upstream-invalid-request', status, retryAfterMs)
 }
@@ -63,6 +67,13 @@ function checkAnswer(status: number, head: ResponseHead, text: string): GatewayE
 }
 
 const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09
+
+/** The one refusal whose message is looked at: most vendors have no code for it. */
+function isTooLong(body: Buffer | string): boolean {
+  const outer = parseBody(body)
+  const message = asObject(asObject(outer)?.['error'])?.['message']
+  return TOO_LONG.test(errorCode(outer)) || (typeof message === 'string' && TOO_LONG.test(message.slice(0, 1_024)))
+}
 
 /** An `error` member that says something: null, false, '' and {} do not. */
 export function isError(value: unknown): boolean {
