@@ -65,7 +65,7 @@ export const TOOL = {
 } as const satisfies Fields
 
 function inputSchema(value: unknown, path: readonly (string | number)[]): ReturnType<Shape> {
-  return record(value, path) ?? ((value as Record<string, unknown>)['type'] === 'object' ? null : { path: [...path, 'type'], message: "Input should be 'object'" })
+  return record(value, path) ?? ((value as Record<string, unknown>)['type'] === 'object' ? null : { path: [...path, 'type'], message: "Input should be 'object'", kind: 'value' })
 }
 
 const single = { disable_parallel_tool_use: optional(flag) } satisfies Fields

@@ -12,6 +12,8 @@ export interface Behaviour {
   readonly dimensions: number
   /** Thoughts leave sealed, in dialects that know such. */
   readonly redacted: boolean
+  /** Fields that the vendor does not know are ignored, as self-hosted engines do. */
+  readonly lenient: boolean
   readonly fault: Fault
 }
 
@@ -102,6 +104,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   gap: time((d, ms) => { d.behaviour.gap = ms }),
   seed: whole(0, 999_999_999, (d, n) => { d.behaviour.seed = n }),
   dims: whole(1, 4096, (d, n) => { d.behaviour.dimensions = n }),
+  lenient: flag((d) => { d.behaviour.lenient = true }),
   redacted: flag((d) => { d.behaviour.redacted = true }),
   id: (text) => /^[\w.-]{1,64}$/.test(text) ? null : '1 to 64 letters, digits, dots, dashes or underscores',
   times: whole(1, 1_000_000, (d, n) => { d.fault.times = n }),
@@ -145,7 +148,7 @@ export function parseBehaviour(name: string): ParsedBehaviour {
     return { ok: false, unknownModel: true, message: `The sandbox has no model '${baseName.slice(0, 64)}'; it has ${BASES.join(', ')}.` }
   }
   const draft: Draft = {
-    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, seed: null, dimensions: 256, redacted: false },
+    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, seed: null, dimensions: 256, redacted: false, lenient: false },
     fault: { ...HEALTHY },
   }
   const seen = new Set<string>()

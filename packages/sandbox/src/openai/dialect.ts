@@ -5,6 +5,7 @@ import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, type Generation, type Prompt } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
 import { answerEmbeddings } from './embeddings.ts'
+import { checkChat } from './check-chat.ts'
 import { readChatPrompt, readCompletionPrompt } from './read-prompt.ts'
 import { refusalBody } from './refusal.ts'
 import { renderFrames, renderJson, type Envelope, type Shape } from './render.ts'
@@ -43,6 +44,8 @@ function answer({ operation, behaviour, body }: Asked): Answer {
   }
   if (behaviour.base === 'embed') return { kind: 'refusal', refusal: invalid("Model 'embed' makes embeddings only.", 'model') }
   const shape = operation === 'chat' ? 'chat' : 'completion'
+  const refusal = shape === 'chat' ? checkChat(body, behaviour.lenient) : null
+  if (refusal !== null) return { kind: 'refusal', refusal }
   const prompt = shape === 'chat' ? readChatPrompt(body) : readCompletionPrompt(body)
   if ('status' in prompt) return { kind: 'refusal', refusal: prompt }
   if (behaviour.fault.noPrefill && prompt.turns.at(-1)?.role === 'assistant') {

@@ -1,8 +1,8 @@
 import type { Reason, Refusal } from '../refusal.ts'
 
 /** The JSON body of an error in OpenAI's shape. */
-export function refusalBody({ status, reason, message, param }: Refusal): string {
-  const [type, code] = reason === 'status' ? BY_STATUS[status] ?? (status < 500 ? ['invalid_request_error', null] : ['server_error', 'server_error']) : ['invalid_request_error', CODES[reason]]
+export function refusalBody({ status, reason, message, param, code: own }: Refusal): string {
+  const [type, code] = own !== undefined ? ['invalid_request_error', own] : reason === 'status' ? BY_STATUS[status] ?? (status < 500 ? ['invalid_request_error', null] : ['server_error', 'server_error']) : ['invalid_request_error', CODES[reason]]
   return JSON.stringify({ error: { message, type, param, code } })
 }
 

@@ -25,56 +25,70 @@ function usageOf(generation: Generation): UsageBody {
 
 /** The whole answer as one JSON text. */
 export function renderJson(shape: Shape, envelope: Envelope, generation: Generation): string {
-  const { id, created, model } = envelope
-  const choices = generation.choices.map((choice, index) => shape === 'chat' ? chatChoice(choice, index) : {
-    text: choice.pieces.join(''), index, logprobs: null, finish_reason: choice.finish,
+  return JSON.stringify(shape === 'chat' ? chatCompletion(envelope, generation) : {
+    ...envelope, object: 'text_completion', usage: usageOf(generation),
+    choices: generation.choices.map((choice, index) => ({ text: choice.pieces.join(''), index, logprobs: null, finish_reason: choice.finish })),
   })
-  return JSON.stringify({ id, object: shape === 'chat' ? 'chat.completion' : 'text_completion', created, model, choices, usage: usageOf(generation) })
+}
+
+/** Checked against the vendor's own SDK types in `chat.test.ts`, as `chatChunk` is. */
+export function chatCompletion(envelope: Envelope, generation: Generation) {
+  const choices = generation.choices.map((choice, index) => ({ index, message: chatMessage(choice), logprobs: null, finish_reason: choice.finish }))
+  return { ...envelope, object: 'chat.completion' as const, choices, usage: usageOf(generation) }
 }
 
 /** Thoughts stay with the engine: this dialect only counts them. */
-function chatChoice(choice: Choice, index: number): object {
-  const message = choice.toolCalls.length === 0
-    ? { role: 'assistant', content: choice.pieces.join(''), refusal: null }
-    : { role: 'assistant', content: null, refusal: null, tool_calls: choice.toolCalls.map((call) => (
-      { id: call.id, type: 'function', function: { name: call.name, arguments: call.argumentPieces.join('') } })) }
-  return { index, message, logprobs: null, finish_reason: choice.finish }
+function chatMessage(choice: Choice) {
+  const head = { role: 'assistant' as const, refusal: null }
+  if (choice.toolCalls.length === 0) return { ...head, content: choice.pieces.join('') }
+  return { ...head, content: null, tool_calls: choice.toolCalls.map((call) => (
+    { id: call.id, type: 'function' as const, function: { name: call.name, arguments: call.argumentPieces.join('') } })) }
+}
+
+interface ChunkChoice { index: number, delta: Delta, finish_reason: Choice['finish'] | null }
+
+/** `usage`: undefined = nobody asked for it. */
+export function chatChunk(envelope: Envelope, choices: ChunkChoice[], usage: UsageBody | null | undefined) {
+  const chunk = { ...envelope, object: 'chat.completion.chunk' as const, choices }
+  return usage === undefined ? chunk : { ...chunk, usage }
 }
 
 /** The answer as server-sent events, one token per event, choices in turn; the usage chunk only where the client asked for it. */
 export function* renderFrames(shape: Shape, envelope: Envelope, generation: Generation, withUsage: boolean): Generator<Frame> {
-  const object = shape === 'chat' ? 'chat.completion.chunk' : 'text_completion'
-  const base = { id: envelope.id, object, created: envelope.created, model: envelope.model }
-  const frame = (choices: readonly object[], tokens: number, usage: UsageBody | null): Frame => ({
-    text: event(withUsage ? { ...base, choices, usage } : { ...base, choices }), tokens, terminator: false,
-  })
-  const deltas = generation.choices.map((choice) => shape === 'chat' ? chatDeltas(choice) : choice.pieces.map((text) => ({ text })))
+  const frame = (choices: ChunkChoice[], tokens: number, usage: UsageBody | null): Frame => {
+    const told = withUsage ? usage : undefined
+    return { text: event(shape === 'chat' ? chatChunk(envelope, choices, told) : textChunk(envelope, choices, told)), tokens, terminator: false }
+  }
+  const deltas = generation.choices.map((choice) => shape === 'chat' ? chatDeltas(choice) : choice.pieces.map((content): Delta => ({ content })))
   const longest = Math.max(...deltas.map((list) => list.length))
   for (let i = 0; i < longest; i++) {
     for (const [index, list] of deltas.entries()) {
       const delta = list[i]
-      if (delta !== undefined) yield frame([shape === 'chat' ? { index, delta, finish_reason: null } : { index, ...delta, finish_reason: null }], isToken(delta) ? 1 : 0, null)
+      if (delta !== undefined) yield frame([{ index, delta, finish_reason: null }], isToken(delta) ? 1 : 0, null)
     }
   }
-  for (const [index, choice] of generation.choices.entries()) {
-    yield frame([shape === 'chat' ? { index, delta: {}, finish_reason: choice.finish } : { index, text: '', finish_reason: choice.finish }], 0, null)
-  }
+  for (const [index, choice] of generation.choices.entries()) yield frame([{ index, delta: {}, finish_reason: choice.finish }], 0, null)
   if (withUsage) yield frame([], 0, usageOf(generation))
   yield { text: 'data: [DONE]\n\n', tokens: 0, terminator: true }
 }
 
-interface CallDelta { readonly index: number, readonly id?: string, readonly type?: 'function', readonly function: { readonly name?: string, readonly arguments: string } }
-type Delta = { readonly role?: 'assistant', readonly content?: string | null, readonly tool_calls?: readonly [CallDelta], readonly text?: string }
+function textChunk(envelope: Envelope, choices: readonly ChunkChoice[], usage: UsageBody | null | undefined): object {
+  const texts = choices.map(({ index, delta, finish_reason }) => ({ index, text: delta.content ?? '', finish_reason }))
+  return { ...envelope, object: 'text_completion', choices: texts, ...(usage === undefined ? {} : { usage }) }
+}
+
+interface CallDelta { index: number, id?: string, type?: 'function', function: { name?: string, arguments: string } }
+interface Delta { role?: 'assistant', content?: string | null, tool_calls?: CallDelta[] }
 
 /** A call's beginning names it and carries no token yet. */
-const isToken = (delta: Delta): boolean => delta.role === undefined && delta.tool_calls?.[0].id === undefined
+const isToken = (delta: Delta): boolean => delta.role === undefined && delta.tool_calls?.[0]?.id === undefined
 
 function chatDeltas(choice: Choice): readonly Delta[] {
   const calls = choice.toolCalls.flatMap((call, index): Delta[] => [
     { tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] },
     ...call.argumentPieces.map((piece): Delta => ({ tool_calls: [{ index, function: { arguments: piece } }] })),
   ])
-  return [{ role: 'assistant', content: calls.length === 0 ? '' : null }, ...choice.pieces.map((content) => ({ content })), ...calls]
+  return [{ role: 'assistant', content: calls.length === 0 ? '' : null }, ...choice.pieces.map((content): Delta => ({ content })), ...calls]
 }
 
 function event(data: object): string {

@@ -1,5 +1,10 @@
 /** What is wrong with a value, and where: names and indexes from the body's root. */
-export interface Flaw { readonly path: Path, readonly message: string }
+export interface Flaw {
+  readonly path: Path
+  readonly message: string
+  /** A member that nobody knows, one that is not there, or one that is not as it should be. */
+  readonly kind: 'unknown' | 'missing' | 'value'
+}
 export type Path = readonly (string | number)[]
 
 /** Null = the value has this shape. */
@@ -8,7 +13,7 @@ export type Shape = (value: unknown, path: Path) => Flaw | null
 export interface Optional { readonly optional: Shape }
 export type Fields = Readonly<Record<string, Shape | Optional>>
 
-const flaw = (path: Path, message: string): Flaw => ({ path, message })
+const flaw = (path: Path, message: string, kind: Flaw['kind'] = 'value'): Flaw => ({ path, message, kind })
 
 export const optional = (shape: Shape): Optional => ({ optional: shape })
 export const nullable = (shape: Shape): Shape => (value, path) => value === null ? null : shape(value, path)
@@ -49,21 +54,21 @@ export const list = (element: Shape, least = 0, most = Infinity): Shape => (valu
 /** An object of any members. */
 export const record: Shape = (value, path) => isRecord(value) ? null : flaw(path, 'Input should be a valid dictionary')
 
-/** An object of these members and no others. */
-export const object = (fields: Fields): Shape => (value, path) => {
+/** An object of these members and no others, unless it is `open`. */
+export const object = (fields: Fields, open = false): Shape => (value, path) => {
   if (!isRecord(value)) return flaw(path, 'Input should be an object')
   for (const [name, field] of Object.entries(fields)) {
     const shape = 'optional' in field ? field.optional : field
     const member = Object.hasOwn(value, name) ? value[name] : undefined
     if (member === undefined) {
-      if (shape === field) return flaw([...path, name], 'Field required')
+      if (shape === field) return flaw([...path, name], 'Field required', 'missing')
       continue
     }
     const wrong = shape(member, [...path, name])
     if (wrong !== null) return wrong
   }
-  const unknown = Object.keys(value).find((name) => !Object.hasOwn(fields, name))
-  return unknown === undefined ? null : flaw([...path, unknown], 'Extra inputs are not permitted')
+  const unknown = open ? undefined : Object.keys(value).find((name) => !Object.hasOwn(fields, name))
+  return unknown === undefined ? null : flaw([...path, unknown], 'Extra inputs are not permitted', 'unknown')
 }
 
 /** The shape that one member's word chooses. `otherwise` stands in where the word is missing. */
@@ -72,7 +77,7 @@ export const tagged = (tag: string, shapes: Readonly<Record<string, Shape>>, oth
   const word = value[tag] ?? otherwise
   const shape = typeof word === 'string' && Object.hasOwn(shapes, word) ? shapes[word] : undefined
   if (shape !== undefined) return shape(value, path)
-  if (word === undefined) return flaw([...path, tag], 'Field required')
+  if (word === undefined) return flaw([...path, tag], 'Field required', 'missing')
   return flaw(path, `Input tag '${String(word)}' found using '${tag}' does not match any of the expected tags: ${Object.keys(shapes).map((name) => `'${name}'`).join(', ')}`)
 }
 
