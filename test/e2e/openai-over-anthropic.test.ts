@@ -109,7 +109,7 @@ describe('OpenAI\'s SDK over a provider that speaks Messages', () => {
     rig.upstream.on('notes', answerJson(message([{ type: 'text', text: '{}' }])))
     const schema = { type: 'object', properties: {}, additionalProperties: false }
     const { response } = await client.chat.completions.create({
-      model: 'up/notes', n: 2, seed: 7, logprobs: true, store: false, temperature: 1.5, response_format: { type: 'json_schema', json_schema: { name: 's', schema, strict: true } },
+      model: 'up/notes', seed: 7, logit_bias: { 5: 1 }, store: false, temperature: 1.5, response_format: { type: 'json_schema', json_schema: { name: 's', schema, strict: true } },
       messages: [{ role: 'user', content: [
         { type: 'text', text: 'What is it?' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw==' } }, { type: 'image_url', image_url: { url: 'https://example.test/a.png' } },
         { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERg==' } },
@@ -119,13 +119,16 @@ describe('OpenAI\'s SDK over a provider that speaks Messages', () => {
       { type: 'text', text: 'What is it?' }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw==' } }, { type: 'image', source: { type: 'url', url: 'https://example.test/a.png' } },
       { type: 'document', title: 'a.pdf', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERg==' } },
     ] }] })
-    expect(response.headers.get('headrace-dropped')).toBe('logprobs, n, seed')
+    expect(response.headers.get('headrace-dropped')).toBe('logit_bias, seed')
     expect(response.headers.get('headrace-approximated')).toBe('temperature')
   })
 
   it('refuses what cannot be left out', async () => {
     const content = [{ type: 'input_audio' as const, input_audio: { data: 'AAAA', format: 'wav' as const } }]
     await expect(client.chat.completions.create({ model: 'up/audio', messages: [{ role: 'user', content }] })).rejects.toBeInstanceOf(OpenAI.BadRequestError)
+    for (const asked of [{ n: 2 }, { logprobs: true }]) {
+      await expect(client.chat.completions.create({ model: 'up/audio', messages: [{ role: 'user', content: 'x' }], ...asked })).rejects.toMatchObject({ status: 400, param: Object.keys(asked)[0] })
+    }
     await expect(client.embeddings.create({ model: 'up/embed', input: 'x' })).rejects.toBeInstanceOf(OpenAI.BadRequestError)
     expect(rig.upstream.of('audio')).toEqual([])
   })

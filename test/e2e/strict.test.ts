@@ -66,9 +66,9 @@ describe('a strict model', () => {
   })
 
   it('refuses by name what every target would lose', async () => {
-    const answer = await ask('strict-claude-x', { seed: 7, n: 2, temperature: 1.5 })
+    const answer = await ask('strict-claude-x', { seed: 7, logit_bias: { 5: 1 }, temperature: 1.5 })
     expect(answer.status).toBe(400)
-    expect(JSON.parse(answer.text)).toMatchObject({ error: { param: 'n', message: expect.stringMatching(/would drop n, seed, and would only approximate temperature/) } })
+    expect(JSON.parse(answer.text)).toMatchObject({ error: { param: 'logit_bias', message: expect.stringMatching(/would drop logit_bias, seed, and would only approximate temperature/) } })
     expect(rig.upstream.of('only-x')).toEqual([])
   })
 })

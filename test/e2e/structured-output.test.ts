@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { completion, DONE } from '../harness/completions.ts'
+import { message } from '../harness/messages.ts'
 import { answerJson, answerStream } from '../harness/scripted-upstream.ts'
 import { API_KEY } from '../harness/start-headrace.ts'
 import { startRig, type Rig } from '../harness/start-rig.ts'
@@ -15,6 +16,7 @@ beforeAll(async () => {
     providers: {
       tool: { base_url: upstream.url, credentials: [], dialect: 'openai-chat', structured_output: 'tool' },
       told: { base_url: upstream.url, credentials: [], dialect: 'openai-chat', structured_output: 'instruction' },
+      claude: { base_url: upstream.url, credentials: [], dialect: 'anthropic-messages' },
       up: { base_url: upstream.url, credentials: [], dialect: 'openai-chat' },
     },
     models: { 'pair-*': ['told/first-*', 'up/second-*'], 'strict-*': { targets: ['tool/first-*', 'up/second-*'], strict: true } },
@@ -61,6 +63,16 @@ describe('structured output over a target that has none', () => {
     rig.upstream.on('claude', called('answer', GOOD))
     const answer = await anthropic.messages.create({ model: 'tool/claude', max_tokens: 99, messages, output_config: { format: { type: 'json_schema', schema } } } as never) as Anthropic.Message
     expect(answer).toMatchObject({ stop_reason: 'end_turn', content: [{ type: 'text', text: GOOD }] })
+  })
+
+  it('keeps its schema\'s rules where the target knows fewer: told in words, and checked', async () => {
+    rig.upstream.on('ranged', ...['{"degrees":-300}', '{"degrees":20}'].map(text => answerJson(message([{ type: 'text', text }]))))
+    const ranged = { type: 'object', properties: { degrees: { type: 'number', minimum: -273 } }, required: ['degrees'] }
+    const { data, response } = await openai.chat.completions.create({ model: 'claude/ranged', messages, response_format: { type: 'json_schema', json_schema: { name: 'x', schema: ranged } } }).withResponse()
+    expect([data.choices[0]?.message.content, response.headers.get('headrace-approximated')]).toEqual(['{"degrees":20}', 'response_format'])
+    const format = { type: 'json_schema', schema: { ...ranged, properties: { degrees: { type: 'number', description: '{minimum: -273}' } }, additionalProperties: false } }
+    expect(sent('ranged', 0)).toMatchObject({ output_config: { format } })
+    expect(sent('ranged')).toMatchObject({ output_config: { format }, messages: [{}, {}, { content: expect.stringContaining('answer.degrees must be at least -273') }] })
   })
 
   it('streams as text, without the words around it', async () => {

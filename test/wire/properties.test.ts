@@ -20,7 +20,7 @@ const raw = (value: unknown, inputs: readonly string[]): string => JSON.stringif
 
 /** Conversations in Chat Completions that the neutral form can hold whole. */
 const chat = fc.record({
-  model: fc.constant('m'), stream: fc.constantFrom(undefined, true), temperature: fc.constantFrom(undefined, 0, 0.7, 2), n: fc.constantFrom(undefined, 3), stop: fc.constantFrom(undefined, ['a', '\n']),
+  model: fc.constant('m'), stream: fc.constantFrom(undefined, true), temperature: fc.constantFrom(undefined, 0, 0.7, 2), n: fc.constantFrom(undefined, 1), stop: fc.constantFrom(undefined, ['a', '\n']),
   tool_choice: fc.constantFrom(undefined, 'none', 'required', { type: 'function', function: { name: 'f' } }), parallel_tool_calls: fc.constantFrom(undefined, false, true),
   tools: fc.constant([{ type: 'function', function: { name: 'f', parameters: { type: 'object' }, strict: true } }]), max_tokens: fc.constantFrom(undefined, 5), seed: fc.constantFrom(undefined, 1),
   response_format: fc.constantFrom(undefined, { type: 'json_object' }, { type: 'json_schema', json_schema: { name: 's', schema: { type: 'object' } } }), logit_bias: fc.constantFrom(undefined, { 5: 1 }),

@@ -5,6 +5,9 @@ interface Probe { readonly field: string, readonly body: Readonly<Record<string,
 
 const PNG = 'iVBORw=='
 const PDF = 'JVBERg=='
+const CLOSED_SCHEMA = { type: 'object', properties: {}, required: [], additionalProperties: false }
+const RANGE_SCHEMA = { ...CLOSED_SCHEMA, properties: { a: { type: 'integer', minimum: 1 } } }
+const MAP_SCHEMA = { type: 'object', additionalProperties: { type: 'string' } }
 const SCHEMA = { type: 'object', properties: {} }
 const CHAT_TOOL = { type: 'function', function: { name: 'f', parameters: SCHEMA } }
 const TOOL = { name: 'f', input_schema: SCHEMA }
@@ -31,11 +34,14 @@ const PROBES: Readonly<Record<DialectId, readonly Probe[]>> = {
     { field: 'content: file (bytes)', body: chatUser([{ type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,${PDF}` } }]) },
     { field: 'content: input_audio', body: chatUser([{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }]) },
     { field: 'tools (function)', body: { tools: [CHAT_TOOL] } },
-    { field: 'tools[].function.strict', body: { tools: [{ type: 'function', function: { name: 'f', parameters: SCHEMA, strict: true } }] } },
+    { field: 'tools[].function.strict', body: { tools: [{ type: 'function', function: { name: 'f', parameters: CLOSED_SCHEMA, strict: true } }] } },
+    { field: 'tools[].function.strict (rules that structured outputs lack)', body: { tools: [{ type: 'function', function: { name: 'f', parameters: RANGE_SCHEMA, strict: true } }] } },
     { field: 'tools (custom)', body: { tools: [{ type: 'custom', custom: { name: 'f' } }] } },
     { field: 'tool_choice', body: { tools: [CHAT_TOOL], tool_choice: 'required' } },
     { field: 'parallel_tool_calls', body: { tools: [CHAT_TOOL], parallel_tool_calls: false } },
-    { field: 'response_format: json_schema', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: SCHEMA } } } },
+    { field: 'response_format: json_schema', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: CLOSED_SCHEMA } } } },
+    { field: 'response_format: json_schema (open objects, ranges, patterns)', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: { ...RANGE_SCHEMA, additionalProperties: undefined } } } } },
+    { field: 'response_format: json_schema (maps)', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: MAP_SCHEMA } } } },
     { field: 'response_format: json_object', body: { response_format: { type: 'json_object' } } },
     { field: 'reasoning_effort', body: { reasoning_effort: 'low' } },
     { field: 'max_tokens, max_completion_tokens', body: { max_completion_tokens: 50 } },
@@ -82,7 +88,7 @@ function verdict(client: DialectId, provider: DialectId, { body }: Probe): strin
     client, provider, request: JSON.stringify({ model: 'm', ...minimal, ...body }), expectedRequest: '', status: 200, contentType: '', reads: [], expectedAnswer: '', given: ['', ''],
   })
   if (translated === null) return text
-  const notes = translated.request.notes
+  const { notes } = translated
   return notes.length === 0 ? 'carried' : notes.map(note => note.loss === 'dropped' ? 'dropped' : `approximated: ${note.how}`).join('; ')
 }
 

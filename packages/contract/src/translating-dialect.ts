@@ -1,4 +1,4 @@
-import type { Call } from './call.ts'
+import type { Call, ResponseFormat } from './call.ts'
 import type { Result } from './errors.ts'
 import type { DialectId, Target } from './snapshot.ts'
 import type { StreamEvent } from './stream-event.ts'
@@ -42,6 +42,9 @@ export interface AnswerFacts {
 /** Whether providers fetch such parts themselves where a request gives a URL. */
 export interface UrlSupport { readonly image: boolean, readonly file: boolean }
 
+/** A format of answers in a dialect's terms. `how`: what had to be changed in it, in words; '' = nothing. */
+export interface FittedFormat { readonly format: ResponseFormat, readonly how: string }
+
 /** Writes one answer for the client. One instance per attempt. */
 export interface AnswerEncoder {
   /** The bytes that this event makes due, latin1; '' = none. A JSON answer is due with `end`. An `error` event makes nothing due: see `RelayDialect`. */
@@ -62,6 +65,8 @@ export interface TranslatingDialect {
   createEncoder(stream: boolean, facts: AnswerFacts): AnswerEncoder
   /** Content type of an encoded answer. */
   contentType(stream: boolean): string
+  /** A format of answers that a client of another dialect asks for. Null = the dialect has none like it. Left out = it has every one, as it is. */
+  fitFormat?(format: ResponseFormat): FittedFormat | null
   /** Left out = `encodeRequest` knows what to do with every URL. */
   readonly urls?: UrlSupport
   /** The dialect's answer to a question for input tokens: the member that holds the count, and the whole body, ASCII. Left out = it has no such question. */

@@ -4,7 +4,7 @@ import {
 } from '@headrace/contract'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 import { fieldName } from './transformation/neutral/field-names.ts'
-import { mended, shapeOutput, type ShapedOutput } from './transformation/neutral/structured-output.ts'
+import { mended, outputFor, type ShapedOutput } from './transformation/neutral/structured-output.ts'
 import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
 /** Characters of a header that lists fields. */
@@ -26,6 +26,8 @@ export interface Translated {
   readonly facts: AnswerFacts
   /** Structured output by other means than the dialect's own; null = by these, or none was asked for. */
   readonly output: ShapedOutput | null
+  /** All that it loses. */
+  readonly notes: readonly TranslationNote[]
   /** Names of fields, fit for a header; '' = none. */
   readonly dropped: string
   readonly approximated: string
@@ -94,8 +96,7 @@ export class Translator {
     const call = this.#decode()
     if (!call.ok) return call
     const held = this.#sources.size === 0 ? call.value : withSources(call.value, this.#sources)
-    const means = target.structuredOutput ?? 'native'
-    const output = means === 'native' ? null : shapeOutput(held, means)
+    const output = outputFor(held, target, translating[target.dialect])
     const asked = output?.call ?? held
     const request = translating[target.dialect].encodeRequest(unfit === null ? asked : mended(asked, unfit.answer, unfit.problem), target)
     if (!request.ok) return request
@@ -107,6 +108,7 @@ export class Translator {
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
       facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage },
       output,
+      notes,
       dropped: listNotes(notes, 'dropped'),
       approximated: listNotes(notes, 'approximated'),
     })

@@ -7,7 +7,7 @@ import { checkOutputSchema } from './check-output-schema.ts'
 import { blocksOf, markable } from './messages-body.ts'
 import { COUNT_FIELDS, MESSAGE_FIELDS, SAMPLING_FIELDS } from './request-shape.ts'
 
-const NEWEST = '2026-10-21'
+export const NEWEST = '2026-10-21'
 const VERSIONS: ReadonlySet<string> = new Set(['2023-06-01', NEWEST])
 const MOST_MARKERS = 4
 

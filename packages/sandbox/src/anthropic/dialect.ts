@@ -4,10 +4,10 @@ import { decodeName } from '../decode-name.ts'
 import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, promptTokens } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
-import { checkRequest } from './check-request.ts'
+import { checkRequest, NEWEST } from './check-request.ts'
 import { readPrompt } from './read-prompt.ts'
 import { refusalBody } from './refusal.ts'
-import { renderFrames, renderMessage, type ThoughtDisplay } from './render.ts'
+import { bodyText, renderFrames, renderMessage, type ThoughtDisplay } from './render.ts'
 
 const OPERATIONS: ReadonlyMap<string, 'messages' | 'count'> = new Map<string, 'messages' | 'count'>([['/v1/messages', 'messages'], ['/v1/messages/count_tokens', 'count']])
 const MODELS = '/v1/models'
@@ -42,9 +42,10 @@ function answer({ operation, behaviour, body, headers }: Asked): Answer {
   if (operation === 'count') return { kind: 'json', tokens: 0, json: JSON.stringify({ input_tokens: promptTokens(prompt) }) }
   const generation = generate(behaviour, prompt)
   const display = displayOf(behaviour, body)
-  if (body['stream'] === true) return { kind: 'stream', frames: renderFrames(behaviour.name, generation, display) }
+  const older = headers['anthropic-version'] !== NEWEST
+  if (body['stream'] === true) return { kind: 'stream', frames: renderFrames(behaviour.name, generation, display, older) }
   const tokens = generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0)
-  return { kind: 'json', json: JSON.stringify(renderMessage(behaviour.name, generation, display)), tokens }
+  return { kind: 'json', json: bodyText(renderMessage(behaviour.name, generation, display), older), tokens }
 }
 
 function displayOf(behaviour: Behaviour, body: Body): ThoughtDisplay {

@@ -23,6 +23,7 @@ export function readPrompt(body: Body): Prompt {
     parallelTools: !isObject(choice) || choice['disable_parallel_tool_use'] !== true,
     jsonSchema: isObject(format) ? format['schema'] : undefined,
     thinks: thinksNow(body),
+    topLogprobs: null,
     maxTokens: Number(body['max_tokens'] ?? Infinity),
     stop: (body['stop_sequences'] ?? []) as readonly string[],
     seed: null,

@@ -4,7 +4,7 @@ import type { Choice, Generation } from '../engine/generate.ts'
 import { choiceTokens } from '../engine/generate.ts'
 import { redact, sign } from './signature.ts'
 
-/** The bodies below are checked against the vendor's own SDK types in `anthropic.test.ts`. */
+/** The bodies below are those of version 2026-10-21, and checked against the vendor's own SDK types in `anthropic.test.ts`. */
 export type BlockBody =
   | { type: 'text', text: string, citations: null }
   | { type: 'thinking', thinking: string, signature: string }
@@ -38,6 +38,14 @@ export type EventBody =
   }
   | { type: 'message_stop' }
 
+/**
+ * Version 2023-06-01 has no members that say nothing: `citations` is there where a text has some, `caller` where a tool was called by another one.
+ */
+const asOlder = (name: string, value: unknown): unknown => name === 'caller' || (name === 'citations' && value === null) ? undefined : value
+
+/** JSON text of a body, for the version that the request names. */
+export const bodyText = (body: object, older: boolean): string => older ? JSON.stringify(body, asOlder) : JSON.stringify(body)
+
 /** How thoughts are shown: told, kept back behind a signature, or sealed. */
 export type ThoughtDisplay = 'summarized' | 'omitted' | 'redacted'
 
@@ -48,7 +56,8 @@ export function renderMessage(model: string, generation: Generation, display: Th
 }
 
 /** The answer as server-sent events, one token per event. The first block is followed by a ping, as the vendor's own are. */
-export function* renderFrames(model: string, generation: Generation, display: ThoughtDisplay): Generator<Frame> {
+export function* renderFrames(model: string, generation: Generation, display: ThoughtDisplay, older: boolean): Generator<Frame> {
+  const frame = (body: EventBody, tokens: number): Frame => ({ text: `event: ${body.type}\ndata: ${bodyText(body, older)}\n\n`, tokens, terminator: false })
   const choice = onlyChoice(generation)
   yield frame({ type: 'message_start', message: emptyMessage(model, generation) }, 0)
   let index = 0
@@ -126,5 +135,3 @@ function onlyChoice(generation: Generation): Choice {
   if (choice === undefined) throw new Error('An answer of this dialect has one choice.')
   return choice
 }
-
-const frame = (body: EventBody, tokens: number): Frame => ({ text: `event: ${body.type}\ndata: ${JSON.stringify(body)}\n\n`, tokens, terminator: false })

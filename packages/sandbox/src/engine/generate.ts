@@ -16,6 +16,8 @@ export interface Prompt {
   readonly jsonSchema: unknown
   /** Thoughts before the answer are asked for. */
   readonly thinks: boolean
+  /** Alternatives to tell of each token, beside its own log probability; null = neither. */
+  readonly topLogprobs: number | null
   readonly maxTokens: number
   readonly stop: readonly string[]
   readonly seed: number | null
@@ -37,10 +39,13 @@ export interface Choice {
 
 export interface Generation {
   readonly choices: readonly Choice[]
+  /** As asked: see `Prompt`. */
+  readonly topLogprobs: number | null
   readonly promptTokens: number
 }
 
 const TURN_OVERHEAD = 4
+const ANY_OBJECT = Object.freeze({ type: 'object', properties: { answer: { type: 'string' } } })
 /** Characters of the question that a thought repeats. */
 const THOUGHT_CHARS = 40
 const WORDS = ('lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua '
@@ -52,7 +57,7 @@ export function generate(behaviour: Behaviour, prompt: Prompt): Generation {
   const seed = behaviour.seed ?? prompt.seed ?? digest
   const choices: Choice[] = []
   for (let i = 0; i < prompt.choices; i++) choices.push(choose(behaviour, prompt, seed + i * 7919))
-  return { choices, promptTokens: promptTokens(prompt) }
+  return { choices, topLogprobs: prompt.topLogprobs, promptTokens: promptTokens(prompt) }
 }
 
 /** Tokens of what is asked, by this engine's own count. */
@@ -110,8 +115,21 @@ function asked(prompt: Prompt): string {
 }
 
 function answerText(behaviour: Behaviour, prompt: Prompt, seed: number): string {
-  if (prompt.jsonSchema !== undefined) return JSON.stringify(sampleFromSchema(prompt.jsonSchema))
+  const schema = prompt.jsonSchema ?? instructedSchema(prompt)
+  if (schema !== undefined) return JSON.stringify(sampleFromSchema(schema))
   return behaviour.base === 'echo' ? asked(prompt) : loremText(behaviour.tokens, seed)
+}
+
+/** A system turn that wants JSON "and nothing else" is obeyed: by the schema that it ends with, or with any object. */
+function instructedSchema(prompt: Prompt): unknown {
+  const told = prompt.turns.findLast((turn) => turn.role === 'system' && /\bJSON\b[^]*\bnothing else\b/.test(turn.text))
+  if (told === undefined) return undefined
+  const start = told.text.indexOf('{')
+  try {
+    return start === -1 ? ANY_OBJECT : JSON.parse(told.text.slice(start)) as unknown
+  } catch {
+    return ANY_OBJECT
+  }
 }
 
 /** A text of exactly `tokens` tokens: words longer than a token are left out. */

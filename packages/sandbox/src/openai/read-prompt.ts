@@ -40,6 +40,7 @@ function readCommon(body: Body, turns: Prompt['turns']): Prompt | Refusal {
     parallelTools: body['parallel_tool_calls'] !== false,
     thinks: typeof body['reasoning_effort'] === 'string' && body['reasoning_effort'] !== 'none',
     jsonSchema: readJsonSchema(body['response_format']),
+    topLogprobs: body['logprobs'] === true ? Number(body['top_logprobs'] ?? 0) : null,
     maxTokens: limit,
     stop: (Array.isArray(stop) ? stop : [stop]).filter((text) => typeof text === 'string'),
     seed: typeof body['seed'] === 'number' ? body['seed'] : null,

@@ -1,4 +1,5 @@
 import type { Frame } from '../deliver.ts'
+import { likeliest, logProbability } from '../engine/log-probability.ts'
 import { choiceTokens, type Choice, type Generation } from '../engine/generate.ts'
 
 /** What is the same in every chunk of one answer. */
@@ -33,7 +34,9 @@ export function renderJson(shape: Shape, envelope: Envelope, generation: Generat
 
 /** Checked against the vendor's own SDK types in `chat.test.ts`, as `chatChunk` is. */
 export function chatCompletion(envelope: Envelope, generation: Generation) {
-  const choices = generation.choices.map((choice, index) => ({ index, message: chatMessage(choice), logprobs: null, finish_reason: choice.finish }))
+  const choices = generation.choices.map((choice, index) => ({
+    index, message: chatMessage(choice), logprobs: logprobsOf(choice.pieces, generation), finish_reason: choice.finish,
+  }))
   return { ...envelope, object: 'chat.completion' as const, choices, usage: usageOf(generation) }
 }
 
@@ -45,7 +48,19 @@ function chatMessage(choice: Choice) {
     { id: call.id, type: 'function' as const, function: { name: call.name, arguments: call.argumentPieces.join('') } })) }
 }
 
-interface ChunkChoice { index: number, delta: Delta, finish_reason: Choice['finish'] | null }
+interface ChunkChoice { index: number, delta: Delta, logprobs?: Logprobs | null, finish_reason: Choice['finish'] | null }
+
+interface Logprobs { content: { token: string, logprob: number, bytes: number[], top_logprobs: { token: string, logprob: number, bytes: number[] }[] }[], refusal: null }
+
+/** Null = nobody asked for them, or there is no text. */
+function logprobsOf(tokens: readonly string[], { topLogprobs }: Generation): Logprobs | null {
+  if (topLogprobs === null || tokens.length === 0) return null
+  return { refusal: null, content: tokens.map((token) => ({
+    ...told(token, logProbability(token)), top_logprobs: likeliest(token, topLogprobs).map((other) => told(other.token, other.logprob)),
+  })) }
+}
+
+const told = (token: string, logprob: number): { token: string, logprob: number, bytes: number[] } => ({ token, logprob, bytes: [...Buffer.from(token)] })
 
 /** `usage`: undefined = nobody asked for it. */
 export function chatChunk(envelope: Envelope, choices: ChunkChoice[], usage: UsageBody | null | undefined) {
@@ -64,7 +79,9 @@ export function* renderFrames(shape: Shape, envelope: Envelope, generation: Gene
   for (let i = 0; i < longest; i++) {
     for (const [index, list] of deltas.entries()) {
       const delta = list[i]
-      if (delta !== undefined) yield frame([{ index, delta, finish_reason: null }], isToken(delta) ? 1 : 0, null)
+      if (delta === undefined) continue
+      const logprobs = delta.role === undefined && delta.content != null ? logprobsOf([delta.content], generation) : null
+      yield frame([{ index, delta, ...(logprobs === null ? {} : { logprobs }), finish_reason: null }], isToken(delta) ? 1 : 0, null)
     }
   }
   for (const [index, choice] of generation.choices.entries()) yield frame([{ index, delta: {}, finish_reason: choice.finish }], 0, null)

@@ -2,13 +2,14 @@ import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes
 import { failure, success, type Call, type EncodedRequest, type Result, type Target, type Tool } from '@headrace/contract'
 import { InvalidRequest } from '../neutral/field-reader.ts'
 import { Notes } from '../neutral/notes.ts'
+import { refuseChoices, refuseLogprobs } from '../neutral/refuse-unanswerable.ts'
 import { ANTHROPIC_VERSION } from './dialect.ts'
 import { encodeItems, type EncodedItems } from './encode-items.ts'
 import { DEFAULT_MAX_TOKENS, encodeThinking } from './encode-thinking.ts'
+import { fitSchema } from './fit-schema.ts'
 
 /** Values that ask for nothing. */
 const NOTHING_ASKED: ReadonlySet<string> = new Set(['null', 'false', '{}', '[]', '"auto"', '["text"]'])
-const JSON_INSTRUCTION = 'Answer with one JSON object and nothing else: no code fence and no words around it.'
 
 /** A neutral call as a Messages request. Errors: `invalid-request` where a part of a message cannot go there. */
 export function encodeRequest(call: Call, target: Target): Result<EncodedRequest> {
@@ -28,10 +29,6 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
   const thinking = encodeThinking(call, notes)
   for (const field of call.unheld) notes.dropNamed(field)
   const own = call.dialect === 'anthropic-messages'
-  if (call.responseFormat?.type === 'json') {
-    notes.approximate('responseFormat', 'an instruction')
-    system.push({ type: 'text', text: JSON_INSTRUCTION })
-  }
   if (!own) noteExtras(call, notes)
   return {
     model: target.model,
@@ -51,8 +48,9 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
 }
 
 function noteExtras(call: Call, notes: Notes): void {
+  refuseChoices(call)
+  refuseLogprobs(call)
   for (const [name, raw] of call.extras) if (!NOTHING_ASKED.has(raw)) notes.dropNamed(name)
-  if (call.choices > 1) notes.drop('choices')
   if (call.seed !== null) notes.drop('seed')
   if (Number(call.frequencyPenalty) !== 0) notes.drop('frequencyPenalty')
   if (Number(call.presencePenalty) !== 0) notes.drop('presencePenalty')
@@ -98,10 +96,19 @@ function encodeTool(tool: Tool, notes: Notes): Writable[] {
     notes.drop('foreignTool')
     return []
   }
+  const { strict, schema } = encodeSchema(tool, notes)
   return [{
-    name: tool.name, description: tool.description === '' ? undefined : tool.description, input_schema: new RawJson(tool.schema === '' ? '{"type":"object","properties":{}}' : tool.schema),
-    strict: tool.strict ?? undefined, cache_control: tool.cache === null ? undefined : new RawJson(tool.cache),
+    name: tool.name, description: tool.description === '' ? undefined : tool.description, input_schema: new RawJson(schema === '' ? '{"type":"object","properties":{}}' : schema),
+    strict: strict ?? undefined, cache_control: tool.cache === null ? undefined : new RawJson(tool.cache),
   }]
+}
+
+/** A strict tool's schema must be one of those that structured outputs take. */
+function encodeSchema({ strict, schema }: Extract<Tool, { type: 'function' }>, notes: Notes): { readonly strict: boolean | null, readonly schema: string } {
+  const fitted = strict === true ? fitSchema(schema) : { schema, how: '' }
+  if (fitted === null) notes.drop('strict')
+  else if (fitted.how !== '') notes.approximate('strict', fitted.how)
+  return fitted === null ? { strict: null, schema } : { strict, schema: fitted.schema }
 }
 
 function encodeToolChoice(call: Call): Writable {

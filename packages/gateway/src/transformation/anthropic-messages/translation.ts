@@ -5,11 +5,12 @@ import { MessageAnswerParser } from './decode-answer.ts'
 import { decodeRequest } from './decode-request.ts'
 import { MessageJsonEncoder, MessageStreamEncoder } from './encode-answer.ts'
 import { encodeRequest } from './encode-request.ts'
+import { fitFormat } from './fit-schema.ts'
 
 /** Anthropic's Messages, through the neutral form. */
 export const anthropicMessagesTranslation: TranslatingDialect = Object.freeze({
   id: 'anthropic-messages',
-  decodeRequest, encodeRequest, readRefusal,
+  decodeRequest, encodeRequest, fitFormat, readRefusal,
   createDecoder: stream => stream ? new StreamAnswerDecoder(new MessageAnswerParser()) : new JsonAnswerDecoder(new MessageAnswerParser()),
   createEncoder: (stream, facts) => stream ? new MessageStreamEncoder(facts) : new MessageJsonEncoder(facts),
   tokenCount: { field: 'input_tokens', encode: tokens => `{"input_tokens":${tokens}}` },

@@ -1,4 +1,4 @@
-import type { Call, Item, JsonText, Part, StreamEvent } from '@headrace/contract'
+import type { Call, Item, JsonText, Part, StreamEvent, Target, TranslatingDialect } from '@headrace/contract'
 import { asObject, parseJson } from '../relay/json-value.ts'
 import { checkSchema } from './schema-check.ts'
 
@@ -18,11 +18,22 @@ const NAME_LIMIT = 64
 /** Characters of words before a call that wait for it: a model that says more means them. */
 const WORDS_LIMIT = 65_536
 
+/** Structured output by other means than the request's own, where the target has none or not quite the same; null = by these, or none is wanted. */
+export function outputFor(call: Call, target: Target, dialect: TranslatingDialect): ShapedOutput | null {
+  const means = target.structuredOutput ?? 'native'
+  const format = call.responseFormat
+  if (means !== 'native') return shapeOutput(call, means)
+  if (format === null || format.type === 'text' || call.dialect === target.dialect || dialect.fitFormat === undefined) return null
+  const fitted = dialect.fitFormat(format)
+  if (fitted === null) return shapeOutput(call, 'instruction')
+  return fitted.how === '' ? null : { call: { ...call, responseFormat: fitted.format }, how: fitted.how, tool: '', schema: format.type === 'schema' ? format.schema : '' }
+}
+
 /**
  * Asks for structured output by a tool that must be called, or by an instruction: that where a tool cannot be forced (the client has tools of its own, or wants
  * thoughts) or its input, which is always an object, cannot be the answer. Null = the request wants no structure.
  */
-export function shapeOutput(call: Call, means: 'tool' | 'instruction'): ShapedOutput | null {
+function shapeOutput(call: Call, means: 'tool' | 'instruction'): ShapedOutput | null {
   const format = call.responseFormat
   if (format === null || format.type === 'text') return null
   const schema = format.type === 'schema' ? format.schema : ''

@@ -1,0 +1,44 @@
+import { startSandbox } from '../../../packages/sandbox/src/main.ts'
+import { startHeadrace } from '../../harness/start-headrace.ts'
+import { until } from '../../harness/until.ts'
+
+/** What a provider speaks: its name in the table, and what the gateway is told of it. */
+export interface Outbound { readonly name: string, readonly dialect: string, readonly path: string }
+
+/** A new dialect is a row here; its SDKs are rows of `SDKS`. */
+export const OUTBOUND: readonly Outbound[] = [
+  { name: 'Chat Completions', dialect: 'openai-chat', path: '/v1' },
+  { name: 'Messages', dialect: 'anthropic-messages', path: '/v1' },
+]
+
+/** A gateway before the engine, which it knows as a provider of each dialect. */
+export interface Lanes {
+  readonly url: string
+  /** The public name of one of the engine's models there. */
+  model(outbound: Outbound, engine: string): string
+  /** Resolves when the engine has seen the call of this model go away. */
+  aborted(engine: string): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startLanes(outbounds: readonly Outbound[]): Promise<Lanes> {
+  const sandbox = await startSandbox()
+  const id = (outbound: Outbound): string => outbound.dialect.replaceAll('-', '')
+  const providers = Object.fromEntries(outbounds.map(outbound => [id(outbound), {
+    base_url: `http://${sandbox.host}:${sandbox.port}${outbound.path}`, dialect: outbound.dialect, credentials: ['sk-sandbox-0123456789abcdef'],
+  }]))
+  const models = Object.fromEntries(outbounds.map(outbound => [`${id(outbound)}-*`, [`${id(outbound)}/*`]]))
+  const headrace = await startHeadrace({ config: { providers, models, relay: { max_attempts: 1 } } }).catch(async (error: unknown) => {
+    await sandbox.close()
+    throw error
+  })
+  return {
+    url: headrace.url,
+    model: (outbound, engine) => `${id(outbound)}-${engine}`,
+    aborted: async (engine) => { await until(`the provider to see ${engine} go away`, () => sandbox.calls().calls.some(call => call.model === engine && call.state === 'aborted')) },
+    async stop() {
+      await headrace.stop()
+      await sandbox.close()
+    },
+  }
+}
