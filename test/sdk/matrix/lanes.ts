@@ -18,6 +18,8 @@ export interface Lanes {
   model(outbound: Outbound, engine: string): string
   /** Resolves when the engine has seen the call of this model go away. */
   aborted(engine: string): Promise<void>
+  /** The bodies that the engine was sent since the last question, oldest first. */
+  takeBodies(): readonly string[]
   stop(): Promise<void>
 }
 
@@ -32,8 +34,14 @@ export async function startLanes(outbounds: readonly Outbound[]): Promise<Lanes>
     await sandbox.close()
     throw error
   })
+  let seen = 0
   return {
     url: headrace.url,
+    takeBodies() {
+      const calls = sandbox.calls().calls.filter(call => call.n > seen)
+      seen = calls.at(-1)?.n ?? seen
+      return calls.map(call => call.body)
+    },
     model: (outbound, engine) => `${id(outbound)}-${engine}`,
     aborted: async (engine) => { await until(`the provider to see ${engine} go away`, () => sandbox.calls().calls.some(call => call.model === engine && call.state === 'aborted')) },
     async stop() {

@@ -4,6 +4,9 @@ import { FEATURES, type Feature, type Lane, type Sdk } from './sdk.ts'
 
 export interface Cell { readonly sdk: Sdk, readonly outbound: Outbound, readonly feature: Feature, /** '' = it is green. */ readonly problem: string }
 
+/** In any dialect: thoughts are asked for. */
+const THINKS = /"(thinking|reasoning_effort|reasoning|thinkingConfig)":/
+
 /** Longest that one check may take, milliseconds. */
 const CELL_TIMEOUT = 10_000
 
@@ -14,7 +17,14 @@ export async function runMatrix(sdks: readonly Sdk[], outbounds: readonly Outbou
     const cells: Cell[] = []
     for (const outbound of outbounds) {
       const lane: Lane = { url: lanes.url, key: API_KEY, model: engine => lanes.model(outbound, engine), aborted: engine => lanes.aborted(engine) }
-      for (const sdk of sdks) for (const feature of FEATURES) cells.push({ sdk, outbound, feature, problem: await problemOf(sdk.checks[feature](lane)) })
+      for (const sdk of sdks) {
+        for (const feature of FEATURES) {
+          lanes.takeBodies()
+          const problem = await problemOf(sdk.checks[feature](lane))
+          const idle = feature === 'reasoning' && !lanes.takeBodies().some(body => THINKS.test(body))
+          cells.push({ sdk, outbound, feature, problem: problem === '' && idle ? 'the provider was not asked to think' : problem })
+        }
+      }
     }
     return cells
   } finally {

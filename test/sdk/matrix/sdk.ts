@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { describeMedia } from '../../../packages/sandbox/src/engine/describe-media.ts'
 
 /** What is asked of every SDK over every provider. */
-export const FEATURES = ['chat', 'stream', 'tools', 'parallel tools', 'structured output', 'images', 'abort', 'errors'] as const
+export const FEATURES = ['chat', 'stream', 'tools', 'parallel tools', 'structured output', 'images', 'reasoning', 'abort', 'errors', 'broken streams'] as const
 export type Feature = typeof FEATURES[number]
 
 /** One gateway before providers of one dialect. */
@@ -67,5 +67,16 @@ export async function eachFailure(lane: Lane, ask: (model: string, key: string) 
     const model = failure === 'unknown model' ? 'no-such-model' : lane.model(engine ?? 'echo')
     const raised: unknown = await ask(model, failure === 'wrong key' ? 'hr_wrong_0123456789abcdefghijklmnop' : lane.key).then(() => expect.fail(`${failure}: nothing was raised`), (error: unknown) => error)
     judge(failure, raised)
+  }
+}
+
+/** How a stream ends that is not whole: told by the provider, ended cleanly but early, reset, and broken off in the middle of an event. */
+const BREAKS = ['error_event', 'cut', 'reset=mid', 'close_mid_event'] as const
+
+/** Each of them must be raised: a broken answer is never taken for a whole one. `read` reads a stream to its end. */
+export async function eachBreak(lane: Lane, read: (model: string) => Promise<unknown>): Promise<void> {
+  for (const how of BREAKS) {
+    const outcome = await read(lane.model(`fault:${how},after=3,id=b`)).then(whole => `taken for whole: ${JSON.stringify(whole)}`, () => 'raised')
+    expect([how, outcome]).toEqual([how, 'raised'])
   }
 }

@@ -1,6 +1,6 @@
 import Anthropic, { OverloadedError } from '@anthropic-ai/sdk'
 import { expect } from 'vitest'
-import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachFailure, endless, HELLO, PIXEL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
+import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
 
 const CLASSES = {
   'rate limit': Anthropic.RateLimitError, 'overload': OverloadedError, 'bad request': Anthropic.BadRequestError, 'too long a prompt': Anthropic.BadRequestError, 'unknown model': Anthropic.NotFoundError, 'wrong key': Anthropic.AuthenticationError,
@@ -10,11 +10,11 @@ const tools = TOOL_NAMES.map(name => ({ name, description: `Tells it (${name}).`
 const clientOf = (lane: Lane, key = lane.key): Anthropic => new Anthropic({ baseURL: lane.url, apiKey: key, maxRetries: 0 })
 const textOf = (message: Anthropic.Message): string => message.content.map(block => block.type === 'text' ? block.text : '').join('')
 
-async function roundTrip(lane: Lane, question: string, stream: boolean): Promise<string> {
+async function roundTrip(lane: Lane, question: string, stream: boolean, more: Partial<Anthropic.MessageCreateParamsNonStreaming> = {}): Promise<string> {
   const client = clientOf(lane)
   const messages: Anthropic.MessageParam[] = [{ role: 'user', content: question }]
-  const request = { model: lane.model('echo'), max_tokens: 99, messages, tools }
-  const first = stream ? await client.messages.stream(request).finalMessage() : await client.messages.create(request)
+  const request = { model: lane.model('echo'), max_tokens: 99, messages, tools, ...more, stream: false as const }
+  const first = stream ? await client.messages.stream({ ...request, stream: true }).finalMessage() : await client.messages.create(request)
   expect(first.stop_reason).toBe('tool_use')
   const calls = first.content.filter(block => block.type === 'tool_use')
   for (const call of calls) expect(call.input).toEqual(SAMPLE)
@@ -52,6 +52,11 @@ export const anthropicMessages: Sdk = {
       const content = [{ type: 'text' as const, text: SEE }, { type: 'image' as const, source: { type: 'base64' as const, media_type: 'image/png' as const, data: PIXEL } }]
       expect(textOf(await clientOf(lane).messages.create({ model: lane.model('echo'), max_tokens: 99, messages: [{ role: 'user', content }] }))).toBe(SEEN)
     },
+    async reasoning(lane) {
+      for (const stream of [false, true]) {
+        expect(await roundTrip(lane, CALL_ONE, stream, { max_tokens: 4_000, thinking: { type: 'enabled', budget_tokens: 2_000 } })).toBe(WEATHER)
+      }
+    },
     async abort(lane) {
       const engine = endless()
       const stream = clientOf(lane).messages.stream({ model: lane.model(engine), max_tokens: 100_000, messages: [{ role: 'user', content: HELLO }] })
@@ -64,5 +69,6 @@ export const anthropicMessages: Sdk = {
         expect((raised as Error).constructor, failure).toBe(CLASSES[failure])
         if (failure === 'too long a prompt') expect((raised as Error).message).toContain('prompt is too long')
       }),
+    'broken streams': lane => eachBreak(lane, model => clientOf(lane).messages.stream({ model, max_tokens: 99, messages: [{ role: 'user', content: HELLO }] }).finalMessage()),
   },
 }

@@ -4,9 +4,9 @@ import type { BaseChatModel } from '@langchain/core/language_models/chat_models'
 import { AIMessage, HumanMessage, SystemMessage, ToolMessage, type AIMessageChunk, type BaseMessage } from '@langchain/core/messages'
 import { ChatOpenAI } from '@langchain/openai'
 import { expect } from 'vitest'
-import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
+import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
 
-type ModelOf = (lane: Lane, model: string, key?: string) => BaseChatModel
+type ModelOf = (lane: Lane, model: string, key?: string, thinks?: boolean) => BaseChatModel
 
 const tools = TOOL_NAMES.map(name => ({ type: 'function' as const, function: { name, description: `Tells it (${name}).`, parameters: CITY_SCHEMA } }))
 
@@ -55,6 +55,9 @@ function langchain(name: string, speaks: string, modelOf: ModelOf, overloaded: n
         const answer = await echo(lane).invoke([new HumanMessage({ content: [{ type: 'text', text: SEE }, { type: 'image_url', image_url: { url: PIXEL_URL } }] })])
         expect(answer.text).toBe(SEEN)
       },
+      async reasoning(lane) {
+        for (const stream of [false, true]) expect(await roundTrip(modelOf(lane, lane.model('echo'), lane.key, true), CALL_ONE, stream)).toBe(WEATHER)
+      },
       async abort(lane) {
         const engine = endless()
         const abort = new AbortController()
@@ -69,11 +72,12 @@ function langchain(name: string, speaks: string, modelOf: ModelOf, overloaded: n
           if (failure === 'too long a prompt') expect(ContextOverflowError.isInstance(raised)).toBe(true)
           else expect([failure, (raised as { status?: number }).status]).toEqual([failure, statuses[failure]])
         }),
+      'broken streams': lane => eachBreak(lane, async model => (await collect(await modelOf(lane, model).stream(HELLO))).text),
     },
   }
 }
 
-export const langchainOpenaiChat = langchain('@langchain/openai', 'Chat Completions', (lane, model, key = lane.key) =>
-  new ChatOpenAI({ model, apiKey: key, maxRetries: 0, configuration: { baseURL: `${lane.url}/v1` }, streamUsage: true }), 503)
-export const langchainAnthropic = langchain('@langchain/anthropic', 'Messages', (lane, model, key = lane.key) =>
-  new ChatAnthropic({ model, apiKey: key, maxRetries: 0, maxTokens: 50, anthropicApiUrl: lane.url }), 529)
+export const langchainOpenaiChat = langchain('@langchain/openai', 'Chat Completions', (lane, model, key = lane.key, thinks = false) =>
+  new ChatOpenAI({ model, apiKey: key, ...(thinks ? { modelKwargs: { reasoning_effort: 'low' } } : {}), maxRetries: 0, configuration: { baseURL: `${lane.url}/v1` }, streamUsage: true }), 503)
+export const langchainAnthropic = langchain('@langchain/anthropic', 'Messages', (lane, model, key = lane.key, thinks = false) =>
+  new ChatAnthropic({ model, apiKey: key, maxRetries: 0, maxTokens: thinks ? 4_000 : 50, ...(thinks ? { thinking: { type: 'enabled', budget_tokens: 2_000 } } : {}), anthropicApiUrl: lane.url }), 529)

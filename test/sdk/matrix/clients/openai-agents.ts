@@ -1,7 +1,7 @@
 import { Agent, OpenAIChatCompletionsModel, run, setTracingDisabled, tool, type Model } from '@openai/agents'
 import OpenAI from 'openai'
 import { expect } from 'vitest'
-import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
+import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
 
 const CLASSES = {
   'rate limit': OpenAI.RateLimitError, 'overload': OpenAI.InternalServerError, 'bad request': OpenAI.BadRequestError, 'too long a prompt': OpenAI.BadRequestError, 'unknown model': OpenAI.NotFoundError, 'wrong key': OpenAI.AuthenticationError,
@@ -46,6 +46,9 @@ function agents(speaks: string, modelOf: (client: OpenAI, model: string) => Mode
         const result = await run(agentOf(lane), [{ role: 'user', content: [{ type: 'input_text', text: SEE }, { type: 'input_image', image: PIXEL_URL }] }])
         expect(result.finalOutput).toBe(SEEN)
       },
+      async reasoning(lane) {
+        expect((await run(agentOf(lane, { tools, modelSettings: { reasoning: { effort: 'low' } } }), CALL_ONE)).finalOutput).toBe(WEATHER)
+      },
       async abort(lane) {
         const engine = endless()
         const abort = new AbortController()
@@ -57,6 +60,12 @@ function agents(speaks: string, modelOf: (client: OpenAI, model: string) => Mode
         await lane.aborted(engine)
       },
       errors: lane => eachFailure(lane, (model, key) => run(agentOf(lane, {}, model, key), HELLO), (failure, raised) => { expect((raised as Error).constructor, failure).toBe(CLASSES[failure]) }),
+      'broken streams': lane => eachBreak(lane, async (model) => {
+        const result = await run(agentOf(lane, {}, model), HELLO, { stream: true })
+        await Array.fromAsync(result.toTextStream() as AsyncIterable<string>)
+        await result.completed
+        return result.finalOutput
+      }),
     },
   }
 }

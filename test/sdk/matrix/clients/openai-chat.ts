@@ -1,6 +1,6 @@
 import OpenAI from 'openai'
 import { expect } from 'vitest'
-import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
+import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
 
 const CLASSES = {
   'rate limit': OpenAI.RateLimitError, 'overload': OpenAI.InternalServerError, 'bad request': OpenAI.BadRequestError, 'too long a prompt': OpenAI.BadRequestError, 'unknown model': OpenAI.NotFoundError, 'wrong key': OpenAI.AuthenticationError,
@@ -10,13 +10,14 @@ type Messages = OpenAI.ChatCompletionMessageParam[]
 const tools = TOOL_NAMES.map(name => ({ type: 'function' as const, function: { name, description: `Tells it (${name}).`, parameters: CITY_SCHEMA, strict: true } }))
 const clientOf = (lane: Lane, key = lane.key): OpenAI => new OpenAI({ baseURL: `${lane.url}/v1`, apiKey: key, maxRetries: 0 })
 
-async function roundTrip(lane: Lane, question: string, stream: boolean): Promise<string | null | undefined> {
+async function roundTrip(lane: Lane, question: string, stream: boolean, more: { readonly reasoning_effort?: 'low' } = {}): Promise<string | null | undefined> {
   const client = clientOf(lane)
   const messages: Messages = [{ role: 'user', content: question }]
-  const request = { model: lane.model('echo'), messages, tools }
+  const request = { model: lane.model('echo'), messages, tools, ...more }
   const first = stream ? await client.chat.completions.stream(request).finalChatCompletion() : await client.chat.completions.create(request)
   const message = first.choices[0]?.message
   expect(first.choices[0]?.finish_reason).toBe('tool_calls')
+  if (more.reasoning_effort !== undefined) expect(first.usage?.completion_tokens_details?.reasoning_tokens).toBeGreaterThan(0)
   const calls = (message?.tool_calls ?? []).filter(call => call.type === 'function')
   for (const call of calls) expect(JSON.parse(call.function.arguments)).toEqual(SAMPLE)
   if (message !== undefined) messages.push(message)
@@ -57,6 +58,9 @@ export const openaiChat: Sdk = {
       const answer = await clientOf(lane).chat.completions.create({ model: lane.model('echo'), messages: [{ role: 'user', content }] })
       expect(answer.choices[0]?.message.content).toBe(SEEN)
     },
+    async reasoning(lane) {
+      expect(await roundTrip(lane, CALL_ONE, false, { reasoning_effort: 'low' })).toBe(WEATHER)
+    },
     async abort(lane) {
       const engine = endless()
       const stream = await clientOf(lane).chat.completions.create({ model: lane.model(engine), messages: [{ role: 'user', content: HELLO }], stream: true })
@@ -68,5 +72,7 @@ export const openaiChat: Sdk = {
         expect((raised as Error).constructor, failure).toBe(CLASSES[failure])
         if (failure === 'too long a prompt') expect((raised as { code?: unknown }).code).toBe('context_length_exceeded')
       }),
+    'broken streams': lane => eachBreak(lane, async model =>
+      Array.fromAsync(await clientOf(lane).chat.completions.create({ model, messages: [{ role: 'user', content: HELLO }], stream: true }))),
   },
 }

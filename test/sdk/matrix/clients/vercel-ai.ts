@@ -2,7 +2,7 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
 import { APICallError, generateText, jsonSchema, Output, stepCountIs, streamText, tool, type LanguageModel } from 'ai'
 import { expect } from 'vitest'
-import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachFailure, endless, HELLO, PIXEL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
+import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
 
 type ModelOf = (lane: Lane, model: string, key?: string) => LanguageModel
 
@@ -11,8 +11,14 @@ const tools = Object.fromEntries(TOOL_NAMES.map(name => [name, tool({
 })]))
 const once = { maxRetries: 0 }
 
-/** `overloaded`: the status that the dialect has for an overload. */
-function vercel(provider: string, speaks: string, modelOf: ModelOf, overloaded: number): Sdk {
+interface Dialect {
+  /** The status that it has for an overload. */
+  readonly overloaded: number
+  /** How it is asked to think, in the provider's own options. */
+  readonly thinking: NonNullable<Parameters<typeof generateText>[0]['providerOptions']>
+}
+
+function vercel(provider: string, speaks: string, modelOf: ModelOf, { overloaded, thinking }: Dialect): Sdk {
   const statuses = { 'rate limit': 429, 'overload': overloaded, 'bad request': 400, 'too long a prompt': 400, 'unknown model': 404, 'wrong key': 401 } satisfies Record<Failure, number>
   const echo = (lane: Lane): LanguageModel => modelOf(lane, lane.model('echo'))
   return {
@@ -44,6 +50,10 @@ function vercel(provider: string, speaks: string, modelOf: ModelOf, overloaded: 
         const answer = await generateText({ ...once, model: echo(lane), messages: [{ role: 'user', content: [{ type: 'text', text: SEE }, { type: 'file', mediaType: 'image/png', data: PIXEL }] }] })
         expect(answer.text).toBe(SEEN)
       },
+      async reasoning(lane) {
+        const answer = await generateText({ ...once, model: echo(lane), tools, stopWhen: stepCountIs(3), prompt: CALL_ONE, providerOptions: thinking })
+        expect(answer.text).toBe(WEATHER)
+      },
       async abort(lane) {
         const engine = endless()
         const abort = new AbortController()
@@ -56,9 +66,16 @@ function vercel(provider: string, speaks: string, modelOf: ModelOf, overloaded: 
         const { statusCode, isRetryable } = raised as APICallError
         expect([failure, statusCode, isRetryable]).toEqual([failure, statuses[failure], failure === 'rate limit' || failure === 'overload'])
       }),
+      'broken streams': lane => eachBreak(lane, async (model) => {
+        const answer = streamText({ ...once, model: modelOf(lane, model), prompt: HELLO, onError: () => {} })
+        for await (const part of answer.fullStream) if (part.type === 'error') throw part.error
+        return answer.text
+      }),
     },
   }
 }
 
-export const vercelOpenaiChat = vercel('@ai-sdk/openai', 'Chat Completions', (lane, model, key = lane.key) => createOpenAI({ baseURL: `${lane.url}/v1`, apiKey: key }).chat(model), 503)
-export const vercelAnthropic = vercel('@ai-sdk/anthropic', 'Messages', (lane, model, key = lane.key) => createAnthropic({ baseURL: `${lane.url}/v1`, apiKey: key })(model), 529)
+export const vercelOpenaiChat = vercel('@ai-sdk/openai', 'Chat Completions', (lane, model, key = lane.key) => createOpenAI({ baseURL: `${lane.url}/v1`, apiKey: key }).chat(model),
+  { overloaded: 503, thinking: { openai: { reasoningEffort: 'low', forceReasoning: true } } })
+export const vercelAnthropic = vercel('@ai-sdk/anthropic', 'Messages', (lane, model, key = lane.key) => createAnthropic({ baseURL: `${lane.url}/v1`, apiKey: key })(model),
+  { overloaded: 529, thinking: { anthropic: { thinking: { type: 'enabled', budgetTokens: 2_000 } } } })
