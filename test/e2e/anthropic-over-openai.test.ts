@@ -37,6 +37,23 @@ describe('Anthropic\'s SDK over a provider that speaks Chat Completions', () => 
     expect((await rig.headrace.logs('model=up/chat'))[0]).toMatchObject({ dialect: 'anthropic-messages', outcome: 'settled', status: 200, inputTokens: 11, outputTokens: 3, cachedInputTokens: 4, finishReason: 'stop' })
   })
 
+  it('calls tools by names that are too long there, and gets its own back, streamed and whole', async () => {
+    const name = `mcp__files__${'read_'.repeat(14)}`
+    const request = { max_tokens: 64, messages, tools: [{ ...tools[0], name }, { ...tools[0], name: 'weather' }], tool_choice: { type: 'tool' as const, name }, metadata: { user_id: 'u'.repeat(99) }, stop_sequences: ['A', 'B', 'C', 'D', 'E'] }
+    let there = ''
+    rig.upstream.on('long-name', (socket, seen) => {
+      there = (JSON.parse(seen.body.toString()) as { tools: { function: { name: string } }[] }).tools[0]?.function.name ?? ''
+      const call = { id: 't', type: 'function', function: { name: there, arguments: '{}' } }
+      const whole = { ...completion(''), choices: [{ index: 0, finish_reason: 'tool_calls', message: { role: 'assistant', content: null, tool_calls: [call] } }] }
+      const streamed = answerStream([delta({ tool_calls: [{ index: 0, ...call }] }), delta({}, 'tool_calls'), DONE])
+      return (seen.body.includes('"stream":true') ? streamed : answerJson(whole))(socket, seen)
+    })
+    const answers = [await client.messages.create({ model: 'up/long-name', ...request } as never) as Anthropic.Message, await client.messages.stream({ model: 'up/long-name', ...request } as never).finalMessage()]
+    for (const answer of answers) expect(answer.content).toMatchObject([{ type: 'tool_use', name }])
+    expect(there).toMatch(/^mcp__files__[a-z_]{43}_[0-9a-f]{8}$/)
+    expect(sent('long-name')).toMatchObject({ tools: [{}, { function: { name: 'weather' } }], tool_choice: { function: { name: there } }, user: expect.stringMatching(/^[0-9a-f]{64}$/), stop: ['A', 'B', 'C', 'D'] })
+  })
+
   it('counts tokens by estimate where its provider cannot, says so, and leaves a row that names no provider', async () => {
     const { data, response } = await client.messages.countTokens({ model: 'up/count', system: 'the water behind the gate '.repeat(100), messages, tools }).withResponse()
     expect(data.input_tokens).toBeGreaterThan(450)

@@ -45,6 +45,9 @@ export interface UrlSupport { readonly image: boolean, readonly file: boolean }
 /** A format of answers in a dialect's terms. `how`: what had to be changed in it, in words; '' = nothing. */
 export interface FittedFormat { readonly format: ResponseFormat, readonly how: string }
 
+/** What a tool may be called: at most `limit` characters, and none that `forbidden` matches. */
+export interface ToolNameRule { readonly forbidden: RegExp, readonly limit: number }
+
 /** Writes one answer for the client. One instance per attempt. */
 export interface AnswerEncoder {
   /** The bytes that this event makes due, latin1; '' = none. A JSON answer is due with `end`. An `error` event makes nothing due: see `RelayDialect`. */
@@ -67,6 +70,8 @@ export interface TranslatingDialect {
   contentType(stream: boolean): string
   /** A format of answers that a client of another dialect asks for. Null = the dialect has none like it. Left out = it has every one, as it is. */
   fitFormat?(format: ResponseFormat): FittedFormat | null
+  /** Other names are rewritten on the way to such a target, and back. Left out = it takes every one. */
+  readonly toolNames?: ToolNameRule
   /** Left out = `encodeRequest` knows what to do with every URL. */
   readonly urls?: UrlSupport
   /** The dialect's answer to a question for input tokens: the member that holds the count, and the whole body, ASCII. Left out = it has no such question. */

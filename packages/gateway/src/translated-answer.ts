@@ -108,7 +108,8 @@ export class TranslatedAnswer implements AttemptAnswer {
   /** What was told of usage is on record already. */
   keepUsage(): void {}
 
-  readonly #onEvent = (event: StreamEvent): void => {
+  readonly #onEvent = (told: StreamEvent): void => {
+    const event = told.type === 'tool-start' ? this.#renamed(told) : told
     switch (event.type) {
       case 'error':
         this.#error = event.error
@@ -124,6 +125,12 @@ export class TranslatedAnswer implements AttemptAnswer {
     }
     if (this.#structured === null) this.#out += this.#encoder.event(event)
     else this.#structured.take(event, this.#encode)
+  }
+
+  /** The client's own name for its tool. */
+  #renamed(event: Extract<StreamEvent, { type: 'tool-start' }>): StreamEvent {
+    const name = this.#translated.toolNames?.get(event.name)
+    return name === undefined ? event : { ...event, name }
   }
 
   readonly #encode = (event: StreamEvent): void => {

@@ -4,6 +4,7 @@ import {
 } from '@headrace/contract'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 import { fieldName } from './transformation/neutral/field-names.ts'
+import { fitToolNames } from './transformation/neutral/tool-names.ts'
 import { mended, outputFor, type ShapedOutput } from './transformation/neutral/structured-output.ts'
 import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
@@ -26,6 +27,8 @@ export interface Translated {
   readonly facts: AnswerFacts
   /** Structured output by other means than the dialect's own; null = by these, or none was asked for. */
   readonly output: ShapedOutput | null
+  /** From names of tools that the target takes to the client's; null = the client's own. */
+  readonly toolNames: ReadonlyMap<string, string> | null
   /** All that it loses. */
   readonly notes: readonly TranslationNote[]
   /** Names of fields, fit for a header; '' = none. */
@@ -98,7 +101,8 @@ export class Translator {
     const held = this.#sources.size === 0 ? call.value : withSources(call.value, this.#sources)
     const output = outputFor(held, target, translating[target.dialect])
     const asked = output?.call ?? held
-    const request = translating[target.dialect].encodeRequest(unfit === null ? asked : mended(asked, unfit.answer, unfit.problem), target)
+    const named = fitToolNames(unfit === null ? asked : mended(asked, unfit.answer, unfit.problem), translating[target.dialect].toolNames)
+    const request = translating[target.dialect].encodeRequest(named.call, target)
     if (!request.ok) return request
     const notes = output === null ? request.value.notes : [...request.value.notes, formatNote(x.dialect, output.how)]
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
@@ -108,6 +112,7 @@ export class Translator {
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
       facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage },
       output,
+      toolNames: named.names,
       notes,
       dropped: listNotes(notes, 'dropped'),
       approximated: listNotes(notes, 'approximated'),

@@ -54,8 +54,8 @@ export const CHAT_FIELDS = {
   logit_bias: maybe(record), logprobs: maybe(flag), max_completion_tokens: maybe(integer(1)), max_tokens: maybe(integer(1)), metadata: maybe(record), modalities: maybe(list(oneOf('text', 'audio'))),
   moderation: maybe(record), n: maybe(integer(1, 128)), parallel_tool_calls: optional(flag), prediction: maybe(record), presence_penalty: maybe(number(-2, 2)), prompt_cache_key: maybe(text()),
   prompt_cache_options: optional(record), prompt_cache_retention: maybe(oneOf('in_memory', '24h')), reasoning_effort: maybe(oneOf('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max')),
-  response_format: optional(responseFormat), safety_identifier: maybe(text()), seed: maybe(integer()), service_tier: maybe(oneOf('auto', 'default', 'flex', 'scale', 'priority', 'fast')),
+  response_format: optional(responseFormat), safety_identifier: maybe(text(0, 64)), seed: maybe(integer()), service_tier: maybe(oneOf('auto', 'default', 'flex', 'scale', 'priority', 'fast')),
   stop: maybe(textOr(list(text(1), 0, 4))), store: maybe(flag), stream: maybe(flag), stream_options: maybe(object({ include_obfuscation: optional(flag), include_usage: optional(flag) })),
-  temperature: maybe(number(0, 2)), tool_choice: optional(toolChoice), tools: optional(list(tool, 1, 128)), top_logprobs: maybe(integer(0, 20)), top_p: maybe(number(0, 1)), user: optional(text()),
+  temperature: maybe(number(0, 2)), tool_choice: optional(toolChoice), tools: optional(list(tool, 1, 128)), top_logprobs: maybe(integer(0, 20)), top_p: maybe(number(0, 1)), user: optional(text(0, 64)),
   verbosity: maybe(oneOf('low', 'medium', 'high')), web_search_options: optional(record),
 } as const satisfies Fields

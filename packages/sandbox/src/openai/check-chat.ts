@@ -2,7 +2,7 @@ import { isObject, type Body } from '../dialect.ts'
 import { invalid, type Refusal } from '../refusal.ts'
 import { object, type Flaw, type Path } from '../strict/shape.ts'
 import { CHAT_FIELDS } from './chat-shape.ts'
-import { checkStrictSchema } from './check-strict-schema.ts'
+import { checkRoot, checkStrictSchema } from './check-strict-schema.ts'
 
 /** A chat request that the vendor would refuse: the first thing that is wrong with it. `lenient`: fields that it does not know are not looked at. */
 export function checkChat(body: Body, lenient: boolean): Refusal | null {
@@ -48,7 +48,7 @@ function checkFormat(body: Body): Refusal | null {
     return invalid("'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.", 'messages')
   }
   const schema = format['json_schema']
-  const problem = isObject(schema) && schema['strict'] === true ? checkStrictSchema(schema['schema']) : null
+  const problem = !isObject(schema) ? null : schema['strict'] === true ? checkStrictSchema(schema['schema']) : checkRoot(schema['schema'])
   return problem === null ? null : invalid(`Invalid schema for response_format '${String(isObject(schema) ? schema['name'] : '')}': ${problem}`, 'response_format')
 }
 

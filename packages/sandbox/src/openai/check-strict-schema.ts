@@ -8,7 +8,8 @@ const FORBIDDEN: readonly string[] = ['allOf', 'not', 'dependentRequired', 'depe
 export function checkStrictSchema(schema: unknown, context: readonly string[] = []): string | null {
   const place = `In context=(${context.map((step) => `'${step}'`).join(', ')})`
   if (!isObject(schema)) return `${place}, schema must be an object.`
-  if (context.length === 0 && schema['type'] !== 'object') return `schema must be a JSON Schema of 'type: "object"', got 'type: "${String(schema['type'] ?? 'None')}"'.`
+  const root = context.length === 0 ? checkRoot(schema) : null
+  if (root !== null) return root
   if (context.length > MOST_DEPTH) return `${place}, schema is nested too deeply.`
   const forbidden = FORBIDDEN.find((name) => schema[name] !== undefined)
   if (forbidden !== undefined) return `${place}, '${forbidden}' is not permitted.`
@@ -23,6 +24,12 @@ export function checkStrictSchema(schema: unknown, context: readonly string[] = 
     if (problem !== null) return problem
   }
   return null
+}
+
+/** Strict or not, an answer is an object. */
+export function checkRoot(schema: unknown): string | null {
+  const type = isObject(schema) ? schema['type'] : undefined
+  return type === 'object' ? null : `schema must be a JSON Schema of 'type: "object"', got 'type: "${String(type ?? 'None')}"'.`
 }
 
 function* innerSchemas(schema: Readonly<Record<string, unknown>>): Generator<readonly [string, unknown]> {

@@ -11,6 +11,7 @@ import { fitFormat } from './fit-schema.ts'
 export const anthropicMessagesTranslation: TranslatingDialect = Object.freeze({
   id: 'anthropic-messages',
   decodeRequest, encodeRequest, fitFormat, readRefusal,
+  toolNames: { forbidden: /[^A-Za-z0-9_-]/, limit: 128 },
   createDecoder: stream => stream ? new StreamAnswerDecoder(new MessageAnswerParser()) : new JsonAnswerDecoder(new MessageAnswerParser()),
   createEncoder: (stream, facts) => stream ? new MessageStreamEncoder(facts) : new MessageJsonEncoder(facts),
   tokenCount: { field: 'input_tokens', encode: tokens => `{"input_tokens":${tokens}}` },

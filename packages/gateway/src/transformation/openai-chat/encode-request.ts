@@ -1,11 +1,15 @@
-import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
+import { RawJson, sha256Hex, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
 import { failure, success, type Call, type EncodedRequest, type ResponseFormat, type Result, type Target, type Tool, type ToolChoice } from '@headrace/contract'
 import { InvalidRequest } from '../neutral/field-reader.ts'
 import { Notes } from '../neutral/notes.ts'
+import { isStrictSchema } from '../neutral/strict-schema.ts'
 import { encodeItems } from './encode-items.ts'
 
 /** OpenAI's reasoning models refuse `max_tokens`; many other servers know nothing else. */
 const WANTS_COMPLETION_TOKENS = /^(?:openai\/)?(?:o\d|gpt-[5-9])/
+const MOST_STOPS = 4
+/** Characters. */
+const USER_LIMIT = 64
 /** Thoughts up to so many tokens are of this effort. The figures are ours: vendors name none. */
 const LOW_BUDGET = 4_096
 const MEDIUM_BUDGET = 16_384
@@ -24,8 +28,8 @@ export function encodeRequest(call: Call, target: Target): Result<EncodedRequest
 
 function encode(call: Call, target: Target, notes: Notes): Writable {
   const number = (lexeme: string | null): RawJson | undefined => lexeme === null ? undefined : new RawJson(lexeme)
-  const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
   const own = call.dialect === 'openai-chat'
+  const tools = call.tools.flatMap(tool => encodeTool(tool, own, notes))
   for (const field of call.unheld) notes.dropNamed(field)
   if (call.topK !== null && !own) notes.drop('topK')
   if (!own) for (const name of call.extras.keys()) notes.dropNamed(name)
@@ -37,27 +41,41 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
     [WANTS_COMPLETION_TOKENS.test(target.model) ? 'max_completion_tokens' : 'max_tokens']: call.maxTokens < 0 ? undefined : call.maxTokens,
     temperature: number(call.temperature), top_p: number(call.topP), top_k: own ? number(call.topK) : undefined, seed: number(call.seed),
     frequency_penalty: number(call.frequencyPenalty), presence_penalty: number(call.presencePenalty),
-    stop: call.stop.length === 0 ? undefined : call.stop,
+    stop: encodeStop(call, notes),
     n: call.choices === 1 ? undefined : call.choices,
     tools: tools.length === 0 ? undefined : tools,
     tool_choice: call.toolChoice === null || tools.length === 0 ? undefined : encodeToolChoice(call.toolChoice),
     parallel_tool_calls: tools.length === 0 ? undefined : call.parallelTools ?? undefined,
     response_format: call.responseFormat === null ? undefined : encodeFormat(call.responseFormat),
     reasoning_effort: encodeEffort(call, notes),
-    user: call.user === '' ? undefined : call.user,
+    user: encodeUser(call, notes),
     ...(own ? Object.fromEntries([...call.extras].map(([name, raw]) => [name, new RawJson(raw)])) : {}),
   }
 }
 
-function encodeTool(tool: Tool, notes: Notes): Writable[] {
+function encodeStop({ stop, dialect }: Call, notes: Notes): readonly string[] | undefined {
+  if (stop.length > MOST_STOPS && dialect !== 'openai-chat') notes.approximate('stop', `the first ${MOST_STOPS}`)
+  return stop.length === 0 ? undefined : dialect === 'openai-chat' ? stop : stop.slice(0, MOST_STOPS)
+}
+
+/** A longer one is refused there. Its digest is as long as may be, and the same for the same user. */
+function encodeUser({ user, dialect }: Call, notes: Notes): string | undefined {
+  if (user.length <= USER_LIMIT || dialect === 'openai-chat') return user === '' ? undefined : user
+  notes.approximate('user', 'its SHA-256')
+  return sha256Hex(user)
+}
+
+function encodeTool(tool: Tool, own: boolean, notes: Notes): Writable[] {
   if (tool.type === 'foreign') {
     if (tool.dialect === 'openai-chat') return [new RawJson(tool.raw)]
     notes.drop('foreignTool')
     return []
   }
   if (tool.cache !== null) notes.drop('cache')
+  const strict = tool.strict === true && !own && !isStrictSchema(tool.schema) ? null : tool.strict
+  if (strict !== tool.strict) notes.drop('strict')
   return [{ type: 'function', function: {
-    name: tool.name, description: tool.description === '' ? undefined : tool.description, parameters: tool.schema === '' ? undefined : new RawJson(tool.schema), strict: tool.strict ?? undefined,
+    name: tool.name, description: tool.description === '' ? undefined : tool.description, parameters: tool.schema === '' ? undefined : new RawJson(tool.schema), strict: strict ?? undefined,
   } }]
 }
 

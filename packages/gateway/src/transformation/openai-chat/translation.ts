@@ -5,11 +5,13 @@ import { ChatAnswerParser } from './decode-answer.ts'
 import { decodeRequest } from './decode-request.ts'
 import { ChatJsonEncoder, ChatStreamEncoder } from './encode-answer.ts'
 import { encodeRequest } from './encode-request.ts'
+import { fitFormat } from './fit-format.ts'
 
 /** OpenAI's Chat Completions, through the neutral form. */
 export const openAiChatTranslation: TranslatingDialect = Object.freeze({
   id: 'openai-chat',
-  decodeRequest, encodeRequest, readRefusal,
+  decodeRequest, encodeRequest, fitFormat, readRefusal,
+  toolNames: { forbidden: /[^A-Za-z0-9_-]/, limit: 64 },
   createDecoder: stream => stream ? new StreamAnswerDecoder(new ChatAnswerParser()) : new JsonAnswerDecoder(new ChatAnswerParser()),
   createEncoder: (stream, facts) => stream ? new ChatStreamEncoder(facts) : new ChatJsonEncoder(facts),
   urls: { image: true, file: false },
