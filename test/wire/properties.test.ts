@@ -1,12 +1,10 @@
-import { readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Call, DialectId, Target } from '@headrace/contract'
-import { DIALECTS, readCase, translateAnswer, translateRequest } from './wire-case.ts'
+import { damageAnswers, damageRequests, readCases } from './damage.ts'
+import { DIALECTS, translateAnswer } from './wire-case.ts'
 
-const root = new URL('.', import.meta.url)
-const cases = readdirSync(root, { withFileTypes: true }).filter(entry => entry.isDirectory())
-  .flatMap(({ name: folder }) => readdirSync(new URL(`${folder}/`, root)).map(name => readCase(folder, new URL(`${folder}/${name}`, root).pathname)))
+const cases = readCases()
 /** Mutations of each kind in one run. */
 const RUNS = 5_000
 
@@ -25,10 +23,10 @@ const chat = fc.record({
   tools: fc.constant([{ type: 'function', function: { name: 'f', parameters: { type: 'object' }, strict: true } }]), max_tokens: fc.constantFrom(undefined, 5), seed: fc.constantFrom(undefined, 1),
   response_format: fc.constantFrom(undefined, { type: 'json_object' }, { type: 'json_schema', json_schema: { name: 's', schema: { type: 'object' } } }), logit_bias: fc.constantFrom(undefined, { 5: 1 }),
   turns: fc.array(fc.record({ said: text, name: fc.option(id, { nil: undefined }), answer: fc.option(text, { nil: null }), calls: fc.uniqueArray(id, { maxLength: 3 }), image: fc.boolean(), input }), { minLength: 1, maxLength: 4 }),
-}).map(({ turns, ...rest }) => JSON.stringify({ ...rest, messages: [{ role: 'system', content: 'Be brief.' }, ...turns.flatMap(turn => [
+}).map(({ turns, ...rest }) => JSON.stringify({ ...rest, messages: [{ role: 'system', content: 'Be brief.' }, ...turns.flatMap((turn, at) => [
   { role: 'user', name: turn.name, content: turn.image ? [{ type: 'text', text: turn.said }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==', detail: 'low' } }] : turn.said },
-  { role: 'assistant', content: turn.answer, ...(turn.calls.length === 0 ? {} : { tool_calls: turn.calls.map(call => ({ id: call, type: 'function', function: { name: 'f', arguments: turn.input } })) }) },
-  ...turn.calls.map(call => ({ role: 'tool', tool_call_id: call, content: turn.said })),
+  { role: 'assistant', content: turn.calls.length === 0 ? turn.answer ?? 'x' : turn.answer, ...(turn.calls.length === 0 ? {} : { tool_calls: turn.calls.map(call => ({ id: call + at, type: 'function', function: { name: 'f', arguments: turn.input } })) }) },
+  ...turn.calls.map(call => ({ role: 'tool', tool_call_id: call + at, content: turn.said })),
 ])] }))
 
 /** The same for Messages. */
@@ -41,16 +39,16 @@ const messages = fc.record({
   system: fc.constantFrom(undefined, 'Be brief.', [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }, { type: 'text', text: 'b' }]),
   inputs: fc.array(input, { minLength: 3, maxLength: 3 }),
   turns: fc.array(fc.record({ said: text, answer: text, calls: fc.uniqueArray(id, { maxLength: 3 }), cache, error: fc.constantFrom(undefined, true), thought: fc.boolean() }), { minLength: 1, maxLength: 4 }),
-}).map(({ turns, inputs, ...rest }) => raw({ ...rest, messages: turns.flatMap(turn => [
+}).map(({ turns, inputs, ...rest }) => raw({ ...rest, messages: turns.flatMap((turn, at) => [
   { role: 'user', content: [
     { type: 'text', text: turn.said, cache_control: turn.cache }, { type: 'document', title: 't', source: { type: 'text', media_type: 'text/plain', data: 'd' }, citations: { enabled: true } },
     { type: 'search_result', source: 's', title: 't', content: [] },
   ] },
   { role: 'assistant', content: [
     ...(turn.thought ? [{ type: 'thinking', thinking: 'Hm.', signature: 'c2ln' }, { type: 'redacted_thinking', data: 'ZW5j' }] : []), { type: 'text', text: turn.answer },
-    ...turn.calls.map((call, index) => ({ type: 'tool_use', id: call, name: 'f', input: `#raw-input-${index}` })),
+    ...turn.calls.map((call, index) => ({ type: 'tool_use', id: call + at, name: 'f', input: `#raw-input-${index}` })),
   ] },
-  ...(turn.calls.length === 0 ? [] : [{ role: 'user', content: turn.calls.map(call => ({ type: 'tool_result', tool_use_id: call, is_error: turn.error, content: [{ type: 'text', text: turn.said }] })) }]),
+  ...(turn.calls.length === 0 ? [] : [{ role: 'user', content: turn.calls.map(call => ({ type: 'tool_result', tool_use_id: call + at, is_error: turn.error, content: [{ type: 'text', text: turn.said }] })) }]),
 ]) }, inputs))
 
 function decode(dialect: DialectId, body: Buffer): Call {
@@ -82,22 +80,6 @@ describe('a request', () => {
   })
 })
 
-/** Bytes changed, taken out, doubled or put in. */
-const mutation = fc.record({ wire: fc.nat(cases.length - 1), edits: fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), how: fc.nat(3), byte: fc.nat(255), size: fc.nat(40) }), { minLength: 1, maxLength: 4 }) })
-type Edit = { readonly at: number, readonly how: number, readonly byte: number, readonly size: number }
-
-function mutate(bytes: Buffer, edits: readonly Edit[]): Buffer {
-  for (const { at, how, byte, size } of edits) {
-    const start = Math.floor(at * bytes.length)
-    const piece = bytes.subarray(start, start + size)
-    if (how === 0) bytes = Buffer.concat([bytes.subarray(0, start), Buffer.of(byte), bytes.subarray(start + 1)])
-    else if (how === 1) bytes = Buffer.concat([bytes.subarray(0, start), bytes.subarray(start + size)])
-    else if (how === 2) bytes = Buffer.concat([bytes.subarray(0, start), piece, bytes.subarray(start)])
-    else bytes = Buffer.concat([bytes.subarray(0, start), Buffer.from(['{', '"', '\n\n', '[]', 'null', '\\u0000'][byte % 6] ?? ''), bytes.subarray(start)])
-  }
-  return bytes
-}
-
 describe('damage', () => {
   it('by names that every object has changes nothing: an unknown kind is an unknown kind', () => {
     for (const name of ['constructor', '__proto__', 'toString']) {
@@ -113,21 +95,7 @@ describe('damage', () => {
     }
   })
 
-  it('in an answer makes an answer or an error, and nothing else', () => {
-    fc.assert(fc.property(mutation, ({ wire: index, edits }) => {
-      const wire = cases[index]
-      if (wire === undefined) return
-      const got = translateAnswer(wire, [mutate(Buffer.from(wire.reads.join('')), edits)])
-      expect(got).toMatch(/^(\d{3}\n|refused: )/)
-    }), { numRuns: RUNS })
-  }, 60_000)
+  it('in an answer makes an answer or an error, and nothing else', () => { damageAnswers(cases, RUNS) }, 60_000)
 
-  it('in a request makes a request that is valid JSON, or an error', () => {
-    fc.assert(fc.property(mutation, ({ wire: index, edits }) => {
-      const wire = cases[index]
-      if (wire === undefined) return
-      const { text: got } = translateRequest({ ...wire, request: mutate(Buffer.from(wire.request), edits).toString('utf8') })
-      if (!got.startsWith('refused: ')) JSON.parse(got)
-    }), { numRuns: RUNS })
-  }, 60_000)
+  it('in a request makes a request that is valid JSON, or an error', () => { damageRequests(cases, RUNS) }, 60_000)
 })

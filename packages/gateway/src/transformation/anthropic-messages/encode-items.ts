@@ -2,20 +2,28 @@ import { JsonView, RawJson, type Writable } from '@headrace/bytes'
 import type { FilePart, Item, JsonText, Part, Source } from '@headrace/contract'
 import { InvalidRequest } from '../neutral/field-reader.ts'
 import type { Notes } from '../neutral/notes.ts'
+import { CallIds } from './call-ids.ts'
 
 type Block = { readonly [name: string]: Writable }
-export interface EncodedItems { readonly system: Block[], readonly messages: readonly Writable[] }
+export interface EncodedItems {
+  readonly system: Block[]
+  readonly messages: readonly Writable[]
+  /** A model may not think on the way through a tool call without the thoughts that led to it, nor in the middle of an answer. */
+  readonly mayThink: boolean
+}
 
-/** Ids there are of these characters, at most 64 of them. */
-const NOT_ID = /[^A-Za-z0-9_-]/g
+interface Message { readonly role: 'user' | 'assistant', readonly content: Writable[] }
+
+const BEFORE = '(The conversation so far.)'
 
 /**
  * Items as `system` and messages. Turns alternate: what one side says in a row is one message, so that the results of parallel calls stand in one
- * user turn, as they must.
+ * user turn, as they must. `own`: the client speaks this dialect, and its words are left as they are.
  */
-export function encodeItems(items: readonly Item[], notes: Notes): EncodedItems {
+export function encodeItems(items: readonly Item[], own: boolean, notes: Notes): EncodedItems {
   const system: Block[] = []
-  const messages: { readonly role: 'user' | 'assistant', readonly content: Writable[] }[] = []
+  const messages: Message[] = []
+  const ids = new CallIds()
   const add = (role: 'user' | 'assistant', blocks: readonly Writable[]): void => {
     if (blocks.length === 0) return
     const last = messages.at(-1)
@@ -25,26 +33,69 @@ export function encodeItems(items: readonly Item[], notes: Notes): EncodedItems 
   for (const item of items) {
     switch (item.type) {
       case 'tool-call':
-        add('assistant', [{ type: 'tool_use', id: toolId(item.id), name: item.name, input: new RawJson(objectText(item.input)), cache_control: marker(item.cache) }])
+        add('assistant', [{ type: 'tool_use', id: ids.begin(item.id), name: item.name, input: new RawJson(objectText(item.input)), cache_control: marker(item.cache) }])
         break
       case 'tool-result':
-        add('user', [{
-          type: 'tool_result', tool_use_id: toolId(item.callId), content: encodeContent(item.parts, notes), is_error: item.isError ? true : undefined, cache_control: marker(item.cache),
-        }])
+        addResult(messages, {
+          type: 'tool_result', tool_use_id: ids.of(item.callId), content: encodeContent(item.parts, notes), is_error: item.isError ? true : undefined, cache_control: marker(item.cache),
+        })
         break
       case 'reasoning':
         add('assistant', encodeReasoning(item, notes))
         break
       case 'message':
         if (item.name !== '') notes.drop('name')
-        if (item.role !== 'system') add(item.role, encodeParts(item.parts, notes))
+        if (item.role !== 'system') add(item.role, encodeParts(item.parts, own, notes))
         else {
           if (messages.length > 0) notes.approximate('systemPosition', 'moved to the front')
-          for (const part of item.parts) if (part.type === 'text' && part.text !== '') system.push(encodeText(part))
+          for (const part of item.parts) if (part.type === 'text' && says(part.text, own)) system.push(encodeText(part))
         }
     }
   }
-  return { system, messages: messages.map(message => ({ role: message.role, content: simplify(message.content) })) }
+  if (!own) {
+    openWithUser(system, messages, notes)
+    const last = messages.at(-1)
+    if (last?.role === 'assistant') trimEnd(last.content)
+  }
+  return { system, mayThink: mayThink(messages), messages: messages.map(message => ({ role: message.role, content: simplify(message.content) })) }
+}
+
+/** A conversation begins with the user there: with what the system says where nobody else speaks, or with a word that stands for what came before. */
+function openWithUser(system: Block[], messages: Message[], notes: Notes): void {
+  if (messages[0]?.role === 'user') return
+  notes.approximate('systemPosition', 'a user message at the beginning')
+  messages.unshift({ role: 'user', content: messages.length === 0 && system.length > 0 ? system.splice(0) : [{ type: 'text', text: BEFORE }] })
+}
+
+/** Results stand before everything else in their turn. */
+function addResult(messages: Message[], result: Block): void {
+  const last = messages.at(-1)
+  if (last?.role !== 'user') messages.push({ role: 'user', content: [result] })
+  else {
+    const at = last.content.findIndex(block => typeOf(block) !== 'tool_result')
+    last.content.splice(at < 0 ? last.content.length : at, 0, result)
+  }
+}
+
+/** Texts of white space alone are refused there. */
+const says = (text: string, own: boolean): boolean => own ? text !== '' : text.trim() !== ''
+
+function mayThink(messages: readonly Message[]): boolean {
+  const last = messages.at(-1)
+  if (last?.role !== 'user') return false
+  if (!last.content.some(block => typeOf(block) === 'tool_result')) return true
+  const first = typeOf(messages.at(-2)?.content[0])
+  return first === 'thinking' || first === 'redacted_thinking'
+}
+
+/** Of our own blocks; '' = a raw one. */
+const typeOf = (block: Writable): Writable => block instanceof RawJson ? '' : (block as Block | undefined)?.['type']
+
+/** The beginning of an answer may not end in white space there. */
+function trimEnd(content: Writable[]): void {
+  const last = content.at(-1) as Block | undefined // our own blocks, or raw ones
+  if (last === undefined || last instanceof RawJson || typeof last['text'] !== 'string') return
+  content[content.length - 1] = { ...last, text: last['text'].trimEnd() }
 }
 
 /** A JSON object's text; anything else a model may have written becomes one. */
@@ -53,7 +104,6 @@ export function objectText(input: JsonText): JsonText {
   return JsonView.parse(input)?.kind === 'object' ? input : `{"input":${JSON.stringify(input)}}`
 }
 
-const toolId = (id: string): string => id.replace(NOT_ID, '_')
 const marker = (cache: JsonText | null): Writable => cache === null ? undefined : new RawJson(cache)
 
 /** One plain text needs no block. */
@@ -74,22 +124,22 @@ function encodeReasoning(item: Extract<Item, { type: 'reasoning' }>, notes: Note
 }
 
 function encodeContent(parts: readonly Part[], notes: Notes): Writable {
-  const blocks = encodeParts(parts, notes)
+  // A tool may well answer with white space.
+  const blocks = encodeParts(parts, true, notes)
   return blocks.length === 0 ? undefined : simplify(blocks)
 }
 
 const encodeText = (part: Extract<Part, { type: 'text' }>): Block =>
   ({ type: 'text', text: part.text, cache_control: marker(part.cache), citations: part.citations === null ? undefined : new RawJson(part.citations) })
 
-const encodeParts = (parts: readonly Part[], notes: Notes): Writable[] => parts.flatMap(part => encodePart(part, notes))
+const encodeParts = (parts: readonly Part[], own: boolean, notes: Notes): Writable[] => parts.flatMap(part => encodePart(part, own, notes))
 
-function encodePart(part: Part, notes: Notes): Writable[] {
+function encodePart(part: Part, own: boolean, notes: Notes): Writable[] {
   switch (part.type) {
-    // Empty texts are refused there.
-    case 'text': return part.text === '' ? [] : [encodeText(part)]
+    case 'text': return says(part.text, own) ? [encodeText(part)] : []
     case 'refusal':
       notes.approximate('refusal', 'a text')
-      return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+      return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }]
     case 'audio': throw new InvalidRequest('The model that this request goes to takes no audio. Send a transcript, or name another model.', 'messages')
     case 'image':
       if (part.detail !== '' && part.detail !== 'auto') notes.drop('imageDetail')

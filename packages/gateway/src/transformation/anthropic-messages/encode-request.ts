@@ -24,9 +24,9 @@ export function encodeRequest(call: Call, target: Target): Result<EncodedRequest
 }
 
 function encode(call: Call, target: Target, notes: Notes): Writable {
-  const { system, messages } = encodeItems(call.items, notes)
+  const { system, messages, mayThink } = encodeItems(call.items, call.dialect === 'anthropic-messages', notes)
   const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
-  const thinking = encodeThinking(call, notes)
+  const thinking = encodeThinking(call, mayThink, notes)
   for (const field of call.unheld) notes.dropNamed(field)
   const own = call.dialect === 'anthropic-messages'
   if (!own) noteExtras(call, notes)

@@ -1,5 +1,5 @@
 import type { Writable } from '@headrace/bytes'
-import type { Call, Item } from '@headrace/contract'
+import type { Call } from '@headrace/contract'
 import type { Notes } from '../neutral/notes.ts'
 
 /** Messages demands `max_tokens`. Every model since 2024 writes as much. */
@@ -19,8 +19,8 @@ export interface EncodedThinking {
   readonly maxTokens: number
 }
 
-/** How much to think, in Anthropic's terms: tokens that must be fewer than `max_tokens`. */
-export function encodeThinking(call: Call, notes: Notes): EncodedThinking {
+/** How much to think, in Anthropic's terms: tokens that must be fewer than `max_tokens`. `mayThink`: see `EncodedItems`. */
+export function encodeThinking(call: Call, mayThink: boolean, notes: Notes): EncodedThinking {
   const { reasoning, maxTokens, dialect } = call
   const off = { on: false, value: undefined, effort: '', maxTokens }
   if (reasoning === null) return off
@@ -29,7 +29,7 @@ export function encodeThinking(call: Call, notes: Notes): EncodedThinking {
   const forced = call.toolChoice?.mode === 'required' || call.toolChoice?.mode === 'one'
   const wanted = reasoning.budgetTokens >= 0 ? reasoning.budgetTokens : BUDGETS.get(reasoning.effort) ?? MEDIUM_BUDGET
   const budget = maxTokens < 0 ? wanted : Math.min(wanted, Math.floor(maxTokens / 2))
-  if (forced || budget < LEAST_BUDGET || !mayThink(call.items)) {
+  if (forced || budget < LEAST_BUDGET || !mayThink) {
     notes.drop('reasoning')
     return off
   }
@@ -42,17 +42,4 @@ function encodeOwn({ reasoning, maxTokens }: Call): EncodedThinking {
   if (!reasoning.enabled) return { on: false, value: { type: 'disabled' }, effort: reasoning.effort, maxTokens }
   if (reasoning.budgetTokens >= 0) return { on: true, value: { type: 'enabled', budget_tokens: reasoning.budgetTokens }, effort: reasoning.effort, maxTokens }
   return { on: true, value: reasoning.effort === '' ? { type: 'adaptive' } : undefined, effort: reasoning.effort, maxTokens }
-}
-
-/** In the middle of a tool call the thoughts that led to it must be there, or thinking must be off. */
-function mayThink(items: readonly Item[]): boolean {
-  if (items.at(-1)?.type !== 'tool-result') return true
-  let call = items.length - 1
-  while (call >= 0 && items[call]?.type === 'tool-result') call--
-  for (let at = call; at >= 0; at--) {
-    const item = items[at]
-    if (item === undefined || (item.type === 'message' && item.role !== 'assistant') || item.type === 'tool-result') return false
-    if (item.type === 'reasoning' && item.opaque?.dialect === 'anthropic-messages') return true
-  }
-  return false
 }

@@ -16,11 +16,11 @@ export function encodeItems(items: readonly Item[], notes: Notes): Writable[] {
   /** Parts of tool results that a tool message cannot hold: they follow when all results are told. */
   let left: Part[] = []
   const close = (): void => {
-    if (turn !== null) messages.push(assistantMessage(turn, notes))
+    if (turn !== null && (turn.parts.length > 0 || turn.calls.length > 0)) messages.push(assistantMessage(turn, notes))
     turn = null
   }
   const flush = (): void => {
-    if (left.length > 0) messages.push({ role: 'user', content: encodeParts(left, notes) })
+    if (left.length > 0) messages.push({ role: 'user', content: encodeContent(left, notes) })
     left = []
   }
   for (const item of items) {
@@ -78,7 +78,9 @@ function toolMessage(item: ToolResultItem, notes: Notes, left: Part[]): Writable
 function encodeContent(parts: readonly Part[], notes: Notes): Writable {
   const only = parts[0]
   if (parts.length === 0) return ''
-  return parts.length === 1 && only?.type === 'text' ? encodeText(only, notes) : encodeParts(parts, notes)
+  if (parts.length === 1 && only?.type === 'text') return encodeText(only, notes)
+  const encoded = encodeParts(parts, notes)
+  return encoded.length === 0 ? '' : encoded
 }
 
 function encodeText(part: Extract<Part, { type: 'text' }>, notes: Notes): string {
