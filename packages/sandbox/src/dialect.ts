@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Frame } from './deliver.ts'
 import type { Behaviour } from './engine/behaviour.ts'
+import type { PrefixCache } from './engine/prefix-cache.ts'
 import type { Refusal } from './refusal.ts'
 
 /** A JSON object as it came: read by key, every value unknown. */
@@ -20,6 +21,8 @@ export interface Asked {
   readonly body: Body
   readonly headers: IncomingHttpHeaders
   readonly query: URLSearchParams
+  /** Beginnings of prompts that were asked lately. */
+  readonly cache: PrefixCache
 }
 
 /** A ready answer in a dialect: one JSON text, or frames to stream. `tokens` are those of the answer. */
@@ -28,7 +31,7 @@ export type Answer =
   | { readonly kind: 'stream', readonly frames: Iterable<Frame>, readonly contentType?: string }
   | { readonly kind: 'refusal', readonly refusal: Refusal }
 
-/** One wire format of the engine. Pure but for ids and the clock: it times nothing and plays no faults. */
+/** One wire format of the engine. Pure but for ids, the clock and the cache: it times nothing and plays no faults. */
 export interface EngineDialect {
   /** `path` is without its query. Null = no path of this dialect. */
   route(path: string): Route | null

@@ -4,6 +4,7 @@ import { CallLog, type CallsReport, type SeenCall } from './call-log.ts'
 import { deliverJson, deliverStream, hangUntilGone, type Ending } from './deliver.ts'
 import { parseBehaviour, type Fault } from './engine/behaviour.ts'
 import { FaultCounter } from './engine/fault-counter.ts'
+import { PrefixCache } from './engine/prefix-cache.ts'
 import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
 import { anthropic } from './anthropic/dialect.ts'
 import { openai } from './openai/dialect.ts'
@@ -34,7 +35,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const host = options.host ?? '127.0.0.1'
   const log = new CallLog()
   const faults = new FaultCounter()
-  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, log, faults) })
+  const cache = new PrefixCache()
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache }) })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, host, () => {
@@ -54,10 +56,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   }
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, log: CallLog, faults: FaultCounter): Promise<void> {
+async function serve(request: IncomingMessage, response: ServerResponse, engine: Engine): Promise<void> {
+  const { log } = engine
   const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   response.on('error', () => { /* the client left while we wrote; 'close' tells it */ })
-  if (path === '/sandbox/calls') return serveCalls(request, response, log, faults)
+  if (path === '/sandbox/calls') return serveCalls(request, response, engine)
   if (request.method === 'GET' && serveRead(path, request, response)) return
   const found = findRoute(path)
   if (found === null || request.method !== 'POST') {
@@ -70,7 +73,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, log: Ca
     if (!response.writableFinished) left.abort()
   })
   try {
-    const ending = await serveModel({ ...found, query: new URLSearchParams(query) }, request, response, call, { log, faults, signal: left.signal })
+    const ending = await serveModel({ ...found, query: new URLSearchParams(query) }, request, response, call, { ...engine, signal: left.signal })
     log.end(call, ending)
   } catch (error) {
     log.end(call, 'aborted')
@@ -81,7 +84,9 @@ async function serve(request: IncomingMessage, response: ServerResponse, log: Ca
   }
 }
 
-interface Surroundings { readonly log: CallLog, readonly faults: FaultCounter, readonly signal: AbortSignal }
+/** What one engine remembers. */
+interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache }
+interface Surroundings extends Engine { readonly signal: AbortSignal }
 interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
 function findRoute(path: string): Found | null {
@@ -112,7 +117,7 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
   const { behaviour } = parsed
   const fault = around.faults.next(behaviour, performance.now())
   if (await strikeBeforeHead(fault, response, call, dialect, around.signal)) return 'faulted'
-  const answered = dialect.answer({ operation: route.operation, behaviour: { ...behaviour, fault }, body, headers: request.headers, query })
+  const answered = dialect.answer({ operation: route.operation, behaviour: { ...behaviour, fault }, body, headers: request.headers, query, cache: around.cache })
   if (answered.kind === 'refusal') return refused(answered.refusal)
   call.status = 200
   const stream = answered.kind === 'stream'
@@ -153,10 +158,11 @@ function simulatedFailure(fault: Fault): Refusal | null {
   return fault.status === 0 ? null : simulatedRefusal(fault.status)
 }
 
-function serveCalls(request: IncomingMessage, response: ServerResponse, log: CallLog, faults: FaultCounter): void {
+function serveCalls(request: IncomingMessage, response: ServerResponse, { log, faults, cache }: Engine): void {
   if (request.method === 'DELETE') {
     log.reset()
     faults.reset()
+    cache.reset()
     response.writeHead(204)
     response.end()
     return

@@ -127,6 +127,22 @@ describe('the sandbox, driven by Anthropic\'s SDK', () => {
     expect((await ask({ messages: [{ role: 'user', content: [image, document] }] })).content).toMatchObject([{ text: '[image/png 4 bytes 0f4636c7]A letter.' }])
   })
 
+  it('caches up to its markers, and finds the longest beginning again', async () => {
+    const cache_control = { type: 'ephemeral' as const }
+    const text = 'the water behind the gate '.repeat(300).trim()
+    const usage = async (...messages: Messages): Promise<(number | null)[]> => {
+      const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = (await ask({ model: 'echo:id=cached', system: [{ type: 'text', text, cache_control }], messages })).usage
+      return [input_tokens, cache_creation_input_tokens, cache_read_input_tokens]
+    }
+    const more: Messages = [...hello, { role: 'assistant', content: 'Yes?' }, { role: 'user', content: [{ type: 'text', text: 'Go on. '.repeat(50), cache_control }] }]
+    expect(await usage(...hello)).toEqual([11, 1_500, 0])
+    expect(await usage(...hello)).toEqual([11, 0, 1_500])
+    const [rest = 0, written, read] = await usage(...more)
+    expect([written, read]).toEqual([expect.any(Number), 1_500])
+    expect(written).toBeGreaterThan(90)
+    expect(await usage(...more)).toEqual([rest, 0, 1_500 + Number(written)])
+  })
+
   it('lists models in its own shape to those who name its version', async () => {
     expect((await client.models.list()).data.map((model) => model.id)).toEqual(['echo', 'lorem'])
     expect((await client.models.retrieve('lorem')).type).toBe('model')

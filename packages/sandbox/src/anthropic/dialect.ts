@@ -4,6 +4,7 @@ import { decodeName } from '../decode-name.ts'
 import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, promptTokens } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
+import { cachePrompt } from './cached-prompt.ts'
 import { checkRequest, NEWEST } from './check-request.ts'
 import { readPrompt } from './read-prompt.ts'
 import { refusalBody } from './refusal.ts'
@@ -34,7 +35,7 @@ export const anthropic: EngineDialect = Object.freeze({
   brokenFrame: 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"broken\n\n',
 } satisfies EngineDialect)
 
-function answer({ operation, behaviour, body, headers }: Asked): Answer {
+function answer({ operation, behaviour, body, headers, cache }: Asked): Answer {
   if (behaviour.base === 'embed') return { kind: 'refusal', refusal: { ...invalid(`model: ${behaviour.name}`, 'model', 'model-not-found'), status: 404 } }
   const refusal = checkRequest(operation === 'count' ? 'count' : 'messages', body, headers, behaviour.fault.noPrefill)
   if (refusal !== null) return { kind: 'refusal', refusal }
@@ -42,10 +43,11 @@ function answer({ operation, behaviour, body, headers }: Asked): Answer {
   if (operation === 'count') return { kind: 'json', tokens: 0, json: JSON.stringify({ input_tokens: promptTokens(prompt) }) }
   const generation = generate(behaviour, prompt)
   const display = displayOf(behaviour, body)
+  const cached = cachePrompt(body, generation.promptTokens, behaviour.name, cache, performance.now())
   const older = headers['anthropic-version'] !== NEWEST
-  if (body['stream'] === true) return { kind: 'stream', frames: renderFrames(behaviour.name, generation, display, older) }
+  if (body['stream'] === true) return { kind: 'stream', frames: renderFrames(behaviour.name, generation, cached, display, older) }
   const tokens = generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0)
-  return { kind: 'json', json: bodyText(renderMessage(behaviour.name, generation, display), older), tokens }
+  return { kind: 'json', json: bodyText(renderMessage(behaviour.name, generation, cached, display), older), tokens }
 }
 
 function displayOf(behaviour: Behaviour, body: Body): ThoughtDisplay {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Frame } from '../deliver.ts'
 import type { Choice, Generation } from '../engine/generate.ts'
 import { choiceTokens } from '../engine/generate.ts'
+import type { CachedPrompt } from './cached-prompt.ts'
 import { redact, sign } from './signature.ts'
 
 /** The bodies below are those of version 2026-10-21, and checked against the vendor's own SDK types in `anthropic.test.ts`. */
@@ -50,16 +51,16 @@ export const bodyText = (body: object, older: boolean): string => older ? JSON.s
 export type ThoughtDisplay = 'summarized' | 'omitted' | 'redacted'
 
 /** The whole answer. */
-export function renderMessage(model: string, generation: Generation, display: ThoughtDisplay): MessageBody {
+export function renderMessage(model: string, generation: Generation, cached: CachedPrompt, display: ThoughtDisplay): MessageBody {
   const choice = onlyChoice(generation)
-  return { ...emptyMessage(model, generation), content: [...blocks(choice, display)].map(({ block }) => block), ...ending(choice), usage: usageOf(generation, choiceTokens(choice)) }
+  return { ...emptyMessage(model, generation, cached), content: [...blocks(choice, display)].map(({ block }) => block), ...ending(choice), usage: usageOf(generation, cached, choiceTokens(choice)) }
 }
 
 /** The answer as server-sent events, one token per event. The first block is followed by a ping, as the vendor's own are. */
-export function* renderFrames(model: string, generation: Generation, display: ThoughtDisplay, older: boolean): Generator<Frame> {
+export function* renderFrames(model: string, generation: Generation, cached: CachedPrompt, display: ThoughtDisplay, older: boolean): Generator<Frame> {
   const frame = (body: EventBody, tokens: number): Frame => ({ text: `event: ${body.type}\ndata: ${bodyText(body, older)}\n\n`, tokens, terminator: false })
   const choice = onlyChoice(generation)
-  yield frame({ type: 'message_start', message: emptyMessage(model, generation) }, 0)
+  yield frame({ type: 'message_start', message: emptyMessage(model, generation, cached) }, 0)
   let index = 0
   for (const { opening, deltas } of blocks(choice, display)) {
     yield frame({ type: 'content_block_start', index, content_block: opening }, 0)
@@ -68,7 +69,7 @@ export function* renderFrames(model: string, generation: Generation, display: Th
     yield frame({ type: 'content_block_stop', index }, 0)
     index += 1
   }
-  const { input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens_details, server_tool_use } = usageOf(generation, choiceTokens(choice))
+  const { input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens_details, server_tool_use } = usageOf(generation, cached, choiceTokens(choice))
   yield frame({
     type: 'message_delta', delta: { ...ending(choice), container: null },
     usage: { input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens_details, server_tool_use },
@@ -109,18 +110,18 @@ function thoughtBlock(thoughts: readonly string[], display: ThoughtDisplay): Ren
   }
 }
 
-function emptyMessage(model: string, generation: Generation): MessageBody {
+function emptyMessage(model: string, generation: Generation, cached: CachedPrompt): MessageBody {
   return {
     id: `msg_${randomUUID().replaceAll('-', '')}`, type: 'message', role: 'assistant', model, content: [], stop_reason: null, stop_sequence: null, stop_details: null,
-    container: null, diagnostics: null, usage: usageOf(generation, 1),
+    container: null, diagnostics: null, usage: usageOf(generation, cached, 1),
   }
 }
 
-function usageOf(generation: Generation, outputTokens: number): UsageBody {
+function usageOf(generation: Generation, { read, written, ttl }: CachedPrompt, outputTokens: number): UsageBody {
   const thinking = onlyChoice(generation).thoughts.length
   return {
-    input_tokens: generation.promptTokens, output_tokens: outputTokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0,
-    cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+    input_tokens: generation.promptTokens - read - written, output_tokens: outputTokens, cache_creation_input_tokens: written, cache_read_input_tokens: read,
+    cache_creation: { ephemeral_5m_input_tokens: ttl === '5m' ? written : 0, ephemeral_1h_input_tokens: ttl === '1h' ? written : 0 },
     output_tokens_details: thinking === 0 ? null : { thinking_tokens: thinking }, server_tool_use: null, service_tier: 'standard', inference_geo: null, speed: null,
   }
 }

@@ -38,6 +38,15 @@ it('the fields that the engine takes are those that the SDK has types for', () =
   expect(Object.entries(PARTS).map(([type, fields]) => [type, names(fields)])).toEqual(Object.entries(parts).map(([type, fields]) => [type, names(fields)]))
 })
 
+it('the beginning of a long prompt is cached by itself', async () => {
+  const cached = async (end: string, stream: boolean): Promise<number | undefined> => {
+    const request = { model: 'echo:id=cached', messages: [{ role: 'system' as const, content: 'the water behind the gate '.repeat(300) }, { role: 'user' as const, content: end }] }
+    const answer = stream ? await client.chat.completions.stream({ ...request, stream_options: { include_usage: true } }).finalChatCompletion() : await client.chat.completions.create(request)
+    return answer.usage?.prompt_tokens_details?.cached_tokens
+  }
+  expect([await cached('one', false), await cached('two', false), await cached('three', true)]).toEqual([0, 1_408, 1_408])
+})
+
 describe('what the vendor refuses is refused', () => {
   const user = { role: 'user', content: 'Hello.' }
   const call = (...ids: string[]) => ({ role: 'assistant', content: null, tool_calls: ids.map(id => ({ id, type: 'function', function: { name: 'f', arguments: '{}' } })) })

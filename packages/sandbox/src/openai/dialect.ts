@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer, Asked, Body, EngineDialect } from '../dialect.ts'
 import { decodeName } from '../decode-name.ts'
+import type { PrefixCache } from '../engine/prefix-cache.ts'
 import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, type Generation, type Prompt } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
 import { answerEmbeddings } from './embeddings.ts'
 import { checkChat } from './check-chat.ts'
 import { readChatPrompt, readCompletionPrompt } from './read-prompt.ts'
+import { cachedTokens } from './cached-tokens.ts'
 import { refusalBody } from './refusal.ts'
-import { renderFrames, renderJson, type Envelope, type Shape } from './render.ts'
+import { renderFrames, renderJson, usageOf, type Envelope, type Shape } from './render.ts'
 
 const OPERATIONS: ReadonlyMap<string, Shape | 'embeddings'> = new Map<string, Shape | 'embeddings'>([
   ['/v1/chat/completions', 'chat'],
@@ -37,7 +39,7 @@ export const openai: EngineDialect = Object.freeze({
   brokenFrame: 'data: {"choices":[{"delta":{"content":"broken\n\n',
 } satisfies EngineDialect)
 
-function answer({ operation, behaviour, body }: Asked): Answer {
+function answer({ operation, behaviour, body, cache }: Asked): Answer {
   if (operation === 'embeddings') {
     const embedded = answerEmbeddings(behaviour, body)
     return 'json' in embedded ? { kind: 'json', ...embedded } : { kind: 'refusal', refusal: embedded }
@@ -51,21 +53,22 @@ function answer({ operation, behaviour, body }: Asked): Answer {
   if (behaviour.fault.noPrefill && prompt.turns.at(-1)?.role === 'assistant') {
     return { kind: 'refusal', refusal: invalid('This model does not support a conversation that ends with an assistant message.', 'messages') }
   }
-  return render(shape, behaviour, body, prompt)
+  return render(shape, behaviour, body, prompt, cache)
 }
 
-function render(shape: Shape, behaviour: Behaviour, body: Body, prompt: Prompt): Answer {
+function render(shape: Shape, behaviour: Behaviour, body: Body, prompt: Prompt, cache: PrefixCache): Answer {
   const generation: Generation = generate(behaviour, prompt)
+  const cached = cachedTokens(prompt, generation.promptTokens, behaviour.name, cache, performance.now())
   const envelope: Envelope = {
     id: `${shape === 'chat' ? 'chatcmpl' : 'cmpl'}-sandbox-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: behaviour.name,
   }
   if (body['stream'] === true) {
     const options = body['stream_options']
     const withUsage = typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true
-    return { kind: 'stream', frames: renderFrames(shape, envelope, generation, withUsage) }
+    return { kind: 'stream', frames: renderFrames(shape, envelope, generation, usageOf(generation, cached), withUsage) }
   }
   const tokens = generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0)
-  return { kind: 'json', json: renderJson(shape, envelope, generation), tokens }
+  return { kind: 'json', json: renderJson(shape, envelope, generation, usageOf(generation, cached)), tokens }
 }
 
 const modelEntry = (id: string): object => ({ id, object: 'model', created: 1_760_000_000, owned_by: 'headrace-sandbox' })

@@ -13,31 +13,39 @@ export interface Envelope {
 /** Chat or legacy completion: they differ in object names and in where the text lies. */
 export type Shape = 'chat' | 'completion'
 
-interface UsageBody { readonly prompt_tokens: number, readonly completion_tokens: number, readonly total_tokens: number, readonly completion_tokens_details?: { readonly reasoning_tokens: number } }
+export interface UsageBody {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+  readonly prompt_tokens_details?: { readonly cached_tokens: number }
+  readonly completion_tokens_details?: { readonly reasoning_tokens: number }
+}
 
-function usageOf(generation: Generation): UsageBody {
+/** `cached`: tokens of the prompt that were seen before; null = too few to speak of. */
+export function usageOf(generation: Generation, cached: number | null): UsageBody {
   const completion = generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0)
   const thoughts = generation.choices.reduce((sum, choice) => sum + choice.thoughts.length, 0)
   return {
     prompt_tokens: generation.promptTokens, completion_tokens: completion, total_tokens: generation.promptTokens + completion,
+    ...(cached === null ? {} : { prompt_tokens_details: { cached_tokens: cached } }),
     ...(thoughts === 0 ? {} : { completion_tokens_details: { reasoning_tokens: thoughts } }),
   }
 }
 
 /** The whole answer as one JSON text. */
-export function renderJson(shape: Shape, envelope: Envelope, generation: Generation): string {
-  return JSON.stringify(shape === 'chat' ? chatCompletion(envelope, generation) : {
-    ...envelope, object: 'text_completion', usage: usageOf(generation),
+export function renderJson(shape: Shape, envelope: Envelope, generation: Generation, usage: UsageBody): string {
+  return JSON.stringify(shape === 'chat' ? chatCompletion(envelope, generation, usage) : {
+    ...envelope, object: 'text_completion', usage,
     choices: generation.choices.map((choice, index) => ({ text: choice.pieces.join(''), index, logprobs: null, finish_reason: choice.finish })),
   })
 }
 
 /** Checked against the vendor's own SDK types in `chat.test.ts`, as `chatChunk` is. */
-export function chatCompletion(envelope: Envelope, generation: Generation) {
+export function chatCompletion(envelope: Envelope, generation: Generation, usage: UsageBody) {
   const choices = generation.choices.map((choice, index) => ({
     index, message: chatMessage(choice), logprobs: logprobsOf(choice.pieces, generation), finish_reason: choice.finish,
   }))
-  return { ...envelope, object: 'chat.completion' as const, choices, usage: usageOf(generation) }
+  return { ...envelope, object: 'chat.completion' as const, choices, usage }
 }
 
 /** Thoughts stay with the engine: this dialect only counts them. */
@@ -69,9 +77,9 @@ export function chatChunk(envelope: Envelope, choices: ChunkChoice[], usage: Usa
 }
 
 /** The answer as server-sent events, one token per event, choices in turn; the usage chunk only where the client asked for it. */
-export function* renderFrames(shape: Shape, envelope: Envelope, generation: Generation, withUsage: boolean): Generator<Frame> {
-  const frame = (choices: ChunkChoice[], tokens: number, usage: UsageBody | null): Frame => {
-    const told = withUsage ? usage : undefined
+export function* renderFrames(shape: Shape, envelope: Envelope, generation: Generation, usage: UsageBody, withUsage: boolean): Generator<Frame> {
+  const frame = (choices: ChunkChoice[], tokens: number, final: UsageBody | null): Frame => {
+    const told = withUsage ? final : undefined
     return { text: event(shape === 'chat' ? chatChunk(envelope, choices, told) : textChunk(envelope, choices, told)), tokens, terminator: false }
   }
   const deltas = generation.choices.map((choice) => shape === 'chat' ? chatDeltas(choice) : choice.pieces.map((content): Delta => ({ content })))
@@ -85,7 +93,7 @@ export function* renderFrames(shape: Shape, envelope: Envelope, generation: Gene
     }
   }
   for (const [index, choice] of generation.choices.entries()) yield frame([{ index, delta: {}, finish_reason: choice.finish }], 0, null)
-  if (withUsage) yield frame([], 0, usageOf(generation))
+  if (withUsage) yield frame([], 0, usage)
   yield { text: 'data: [DONE]\n\n', tokens: 0, terminator: true }
 }
 
