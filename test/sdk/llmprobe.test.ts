@@ -30,7 +30,10 @@ let lanes: Lanes
 beforeAll(async () => { lanes = await startLanes(OUTBOUND) }, 30_000)
 afterAll(() => lanes?.stop())
 
-/** Runs the command to its end, at most two minutes; what it says of every probe. */
+/**
+ * Runs the command to its end, at most two minutes; what it says of every probe. Not with `--full`: of Messages that wants caches without markers, and cached tokens that are
+ * among `input_tokens`, and its vendor has neither.
+ */
 async function probe(model: string): Promise<readonly Outcome[]> {
   const home = mkdtempSync(join(tmpdir(), 'headrace-llmprobe-'))
   try {
