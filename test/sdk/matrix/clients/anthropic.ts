@@ -16,6 +16,7 @@ async function roundTrip(lane: Lane, question: string, stream: boolean, more: Pa
   const request = { model: lane.model('echo'), max_tokens: 99, messages, tools, ...more, stream: false as const }
   const first = stream ? await client.messages.stream({ ...request, stream: true }).finalMessage() : await client.messages.create(request)
   expect(first.stop_reason).toBe('tool_use')
+  if (more.thinking !== undefined) expect(first.usage.output_tokens_details?.thinking_tokens).toBeGreaterThan(0)
   const calls = first.content.filter(block => block.type === 'tool_use')
   for (const call of calls) expect(call.input).toEqual(SAMPLE)
   messages.push({ role: 'assistant', content: first.content }, { role: 'user', content: calls.map(call => ({ type: 'tool_result', tool_use_id: call.id, content: resultOf(call.name) })) })

@@ -43,7 +43,7 @@ export function neutralUsage(usage: AnthropicUsage): Usage {
 }
 
 /** And back, as members of Anthropic's object. Counts that are not known are 0 where the object must have them. */
-export function anthropicUsage(usage: Usage): Readonly<Record<string, number>> {
+export function anthropicUsage(usage: Usage): Readonly<Record<string, number | { readonly thinking_tokens: number }>> {
   const cached = Math.max(usage.cachedInputTokens, 0)
   const written = Math.max(usage.cacheWriteTokens, 0)
   return {
@@ -51,5 +51,6 @@ export function anthropicUsage(usage: Usage): Readonly<Record<string, number>> {
     cache_creation_input_tokens: written,
     cache_read_input_tokens: cached,
     output_tokens: Math.max(usage.outputTokens, 0),
+    ...(usage.reasoningTokens > 0 ? { output_tokens_details: { thinking_tokens: usage.reasoningTokens } } : {}),
   }
 }
