@@ -116,6 +116,13 @@ describe('structured output over a target that has none', () => {
     expect((await openai.chat.completions.create({ model: 'told/refused', messages, response_format })).choices[0]?.message.refusal).toBe('No.')
   })
 
+  it('is no matter where the model calls a tool first: its words and its call come as they are', async () => {
+    rig.upstream.on('calls', called('weather', '{"city":"Köln"}', '```\nLet me see.\n```'))
+    const tools = [{ name: 'weather', input_schema: { type: 'object', properties: {} } }]
+    const answer = await anthropic.messages.create({ model: 'told/calls', max_tokens: 99, messages, tools, output_config: { format: { type: 'json_schema', schema } } } as never) as Anthropic.Message
+    expect(answer).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'text', text: '```\nLet me see.\n```' }, { type: 'tool_use', name: 'weather', input: { city: 'Köln' } }] })
+  })
+
   it('is an approximation that a strict model passes over', async () => {
     rig.upstream.on('second-exact', said(GOOD))
     await openai.chat.completions.create({ model: 'strict-exact', messages, response_format })

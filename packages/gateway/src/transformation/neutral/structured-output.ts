@@ -101,7 +101,7 @@ export class StructuredAnswer {
         break
       case 'tool-start':
         if (choice === null || event.name !== this.#output.tool || this.#output.tool === '') {
-          if (choice !== null) choice.excused = true
+          if (choice !== null) this.#excuse(choice)
           break
         }
         choice.toolItem = event.item
@@ -130,10 +130,18 @@ export class StructuredAnswer {
       if (!called) this.#speak(choice, emit)
       return emit(finish)
     }
-    const answer = called ? choice.input : unfenced(choice.text)
+    const answer = called ? choice.input : choice.excused ? choice.text : unfenced(choice.text)
     if (!choice.excused && finish.reason === 'stop') this.#judge(answer)
     if (answer !== '') this.#held.push({ type: 'text-delta', choice: event.choice, item: called ? choice.toolItem : firstItem(choice.texts), text: answer })
     this.#held.push(finish)
+  }
+
+  /** A tool of the client's is called: what was said before that stands before it, as it is. */
+  #excuse(choice: Choice): void {
+    choice.excused = true
+    if (this.#stream) return
+    this.#held.push(...choice.texts.splice(0))
+    choice.text = ''
   }
 
   #speak(choice: Choice, emit: (event: StreamEvent) => void): void {
