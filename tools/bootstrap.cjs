@@ -61,7 +61,7 @@ function run(node, argv, env) {
     const child = spawn(node, argv, { cwd: ROOT, env: env, stdio: 'inherit' })
     // A terminal's Ctrl-C reaches the whole process group: handing it on as well would count as the second one, which kills.
     const handlers = { SIGINT: function () { if (!process.stdin.isTTY) child.kill('SIGINT') } }
-    ;['SIGTERM', 'SIGHUP'].forEach(function (signal) { handlers[signal] = function () { child.kill(signal) } })
+    ;['SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) { handlers[signal] = function () { child.kill(signal) } })
     Object.keys(handlers).forEach(function (signal) { process.on(signal, handlers[signal]) })
     child.on('error', function (error) { console.error(error.message); resolve(1) })
     child.on('exit', function (code, signal) {

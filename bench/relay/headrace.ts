@@ -101,7 +101,7 @@ function hearReady(child: ChildProcess, message: ToWorker): Promise<void> {
 async function drain(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => { child.once('exit', resolve) })
-  const message: ToWorker = { type: 'drain', graceMs: 500 }
+  const message: ToWorker = { type: 'drain', succeeded: false, graceMs: 500 }
   if (child.connected) child.send(message)
   const timer = setTimeout(() => { child.kill('SIGKILL') }, 5000)
   await gone

@@ -46,6 +46,7 @@ function runUnder(node) {
     SIGINT: function () { if (!process.stdin.isTTY) child.kill('SIGINT') },
     SIGTERM: function () { child.kill('SIGTERM') },
     SIGHUP: function () { child.kill('SIGHUP') },
+    SIGUSR2: function () { child.kill('SIGUSR2') },
   }
   Object.keys(handlers).forEach(function (signal) { process.on(signal, handlers[signal]) })
   child.on('error', function (error) {

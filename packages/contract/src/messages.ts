@@ -5,7 +5,7 @@ import type { SubjectView } from './targets.ts'
 /**
  * What the processes of one installation say to each other, over Node's IPC channel, always through the supervisor:
  *
- *   supervisor --config, drain--> worker        (the data plane; one per core)
+ *   supervisor --listener, config, drain--> worker   (the data plane; one per core)
  *   worker --listening, accepted, metrics--> supervisor --> control
  *   control --config, ready--> supervisor       (config, keys, call log, admin API, page; no model traffic)
  *
@@ -13,8 +13,13 @@ import type { SubjectView } from './targets.ts'
  */
 export type ToWorker =
   | { readonly type: 'config', readonly config: ResolvedConfig }
-  /** Stop accepting, finish what can be finished within `graceMs`, end the rest with the dialect's error, exit 0. */
-  | { readonly type: 'drain', readonly graceMs: number }
+  /** Comes with the socket to accept from, before the first `config`. */
+  | { readonly type: 'listener' }
+  /**
+   * Stop accepting, finish what can be finished within `graceMs`, end the rest with the dialect's error, exit 0.
+   * `succeeded`: another worker accepts from the same socket, so that nobody is to notice: connections are told with their next answer.
+   */
+  | { readonly type: 'drain', readonly graceMs: number, readonly succeeded: boolean }
   /** Asks for a sign of life: `pong` at once. */
   | { readonly type: 'ping' }
 
@@ -33,6 +38,8 @@ export type ToControl =
   /** Sent first; again if it moves. The sandbox's whole base URL, `/v1` included; null = none runs. Control waits for it before it compiles. */
   | { readonly type: 'sandbox', readonly url: string | null }
   | { readonly type: 'worker', readonly worker: number, readonly message: FromWorker }
+  /** A worker has a successor: it finishes what it has begun, takes no further configuration, and ends. */
+  | { readonly type: 'worker-leaves', readonly worker: number }
   /** A worker is gone: calls it began and never settled are `unknown`. `segments` are the file names that it alone wrote. */
   | { readonly type: 'worker-exit', readonly worker: number, readonly segmentPrefix: string }
   /** How targets and credentials stand, every second. */

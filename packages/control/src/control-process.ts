@@ -44,6 +44,7 @@ export class ControlProcess {
 
   hear(message: ToControl): void {
     if (message.type === 'worker') this.#fleet.hear(message.worker, message.message)
+    else if (message.type === 'worker-leaves') this.#fleet.leaves(message.worker)
     else if (message.type === 'worker-exit') {
       this.#fleet.exited(message.worker)
       this.#logs?.workerExited(message.segmentPrefix)

@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly journal: { readonly directory: string, readonly prefix: string }
   /** Tells the lease authority; the answers come to `hearAuthority`. */
   readonly tellAuthority: (message: LimitsToAuthority | TargetsToAuthority) => void
+  /** The socket to accept from, shared with others; null = one of its own, as configured. */
+  readonly listener: object | null
   /** Unix socket of the control surface; null = none. */
   readonly controlSocket: string | null
 }
@@ -47,8 +49,8 @@ export interface Gateway {
   metrics(): MetricsState
   /** What the lease authority says. */
   hearAuthority(message: LimitsToWorker | TargetsToWorker): void
-  /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. */
-  drain(graceMs: number): Promise<void>
+  /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. `succeeded`: another worker takes over, and clients notice nothing. */
+  drain(graceMs: number, succeeded: boolean): Promise<void>
 }
 
 /** How often idle leases are looked at, ms. */
@@ -125,7 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return principal.ok ? refuseCoding(head) : principal.error
     },
   })
-  const { host, port } = await edge.listen(server.host, server.port)
+  const { host, port } = await edge.listen(options.listener === null ? { host: server.host, port: server.port } : { shared: options.listener })
   certificateWatch.follow(server.tls, certificate)
 
   return {
@@ -145,10 +147,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     hearAuthority: message => message.type === 'limits' ? limiter.receive(message) : targetBoard.receive(message),
     metrics: () => capacity.addTo(metrics.exportState()),
-    async drain(graceMs) {
-      draining = true
+    async drain(graceMs, succeeded) {
+      draining = !succeeded
       certificateWatch.close()
-      await edge.drain(graceMs)
+      await edge.drain(graceMs, succeeded)
       clearInterval(sweeping)
       clearInterval(reporting)
       limiter.close()

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, ResolvedConfig, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
 
 /**
- * Runs a worker as a child process: waits for the first configuration over IPC, listens, then follows the supervisor's messages.
+ * Runs a worker as a child process: waits for the socket and the first configuration over IPC, listens, then follows the supervisor's messages.
  * Exits 0 after a drain, and at once when the supervisor is gone.
  *
  *   --journal-dir DIR --journal-prefix NAME [--control-socket PATH]
@@ -31,23 +31,26 @@ export function runWorkerProcess(start: (options: GatewayOptions) => Promise<Gat
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   process.on('disconnect', () => process.exit(1))
-  process.on('message', message => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker))
+  process.on('message', (message, handle) => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker, handle ?? null))
 }
 
 class WorkerProcess {
   readonly #start: (options: GatewayOptions) => Promise<Gateway>
-  readonly #fixed: Omit<GatewayOptions, 'config'>
+  readonly #fixed: Omit<GatewayOptions, 'config' | 'listener'>
   #gateway: Gateway | null = null
+  #listener: object | null = null
+  #draining = false
   /** Configurations are taken one after the other, in the order in which they came. */
   #turn: Promise<void> = Promise.resolve()
   #told = ''
 
-  constructor(start: (options: GatewayOptions) => Promise<Gateway>, fixed: Omit<GatewayOptions, 'config'>) {
+  constructor(start: (options: GatewayOptions) => Promise<Gateway>, fixed: Omit<GatewayOptions, 'config' | 'listener'>) {
     this.#start = start
     this.#fixed = fixed
   }
 
-  hear(message: ToWorker | LimitsToWorker | TargetsToWorker): Promise<void> {
+  /** `handle` came with the message. */
+  hear(message: ToWorker | LimitsToWorker | TargetsToWorker, handle: object | null): Promise<void> {
     if (message.type === 'limits' || message.type === 'targets') {
       this.#gateway?.hearAuthority(message)
       return this.#turn
@@ -56,22 +59,30 @@ class WorkerProcess {
       tell({ type: 'pong' })
       return this.#turn
     }
-    this.#turn = this.#turn.then(() => this.#follow(message))
+    if (message.type === 'listener') {
+      this.#listener = handle
+      return this.#turn
+    }
+    // Told a second time, it is to hurry.
+    if (message.type === 'drain' && this.#draining) return this.#drain(message.graceMs, message.succeeded)
+    this.#turn = this.#turn.then(() => message.type === 'drain' ? this.#drain(message.graceMs, message.succeeded) : this.#take(message.config))
     return this.#turn
   }
 
-  async #follow(message: Exclude<ToWorker, { type: 'ping' }>): Promise<void> {
-    if (message.type === 'drain') {
-      await this.#gateway?.drain(message.graceMs)
-      process.exit(0)
-    }
-    const { config } = message
+  async #drain(graceMs: number, succeeded: boolean): Promise<void> {
+    this.#draining = true
+    await this.#gateway?.drain(graceMs, succeeded)
+    this.#reportMetrics()
+    process.exit(0)
+  }
+
+  async #take(config: ResolvedConfig): Promise<void> {
     if (this.#gateway !== null) {
       const reloaded = await this.#gateway.reload(config)
       return tell(reloaded.ok ? { type: 'accepted', version: config.version } : { type: 'refused', version: config.version, reason: reloaded.error })
     }
     try {
-      this.#gateway = await this.#start({ ...this.#fixed, config })
+      this.#gateway = await this.#start({ ...this.#fixed, config, listener: this.#listener })
     } catch (error) {
       return tell({ type: 'refused', version: config.version, reason: error instanceof Error ? error.message : String(error) })
     }

@@ -27,6 +27,7 @@ export function createCommand(): (argv: readonly string[]) => Promise<number> {
     .showHelpAfterError('(`--help` shows what there is)')
     .exitOverride()
   addStart(program, does)
+  addRestart(program, does)
   addConfigCommands(program, does)
   addLogs(program, does)
   addSpend(program, does)
@@ -56,7 +57,7 @@ type Does = <A extends unknown[]>(work: (...args: A) => Promise<number>) => (...
 
 function addStart(program: Command, does: Does): void {
   program.command('start', { isDefault: true })
-    .description('run the gateway until Ctrl-C or SIGTERM; SIGHUP re-reads the configuration')
+    .description('run the gateway until Ctrl-C or SIGTERM; SIGHUP re-reads the configuration, SIGUSR2 replaces the workers')
     .option('-c, --config <file>', 'configuration file (default: ./headrace.yaml where it is)')
     .option('-d, --data <dir>', 'where keys and the call log are kept', './data')
     .option('--host <address>', 'address to listen on, instead of the configured one')
@@ -68,6 +69,14 @@ function addStart(program: Command, does: Does): void {
       const { start } = await import('./start.ts')
       return start({ ...options, config: options.config ?? null, host: options.host ?? null, port: options.port ?? null })
     }))
+}
+
+function addRestart(program: Command, does: Does): void {
+  program.command('restart')
+    .description('replace the workers of a running Headrace one by one; no connection is refused, reset or cut (SIGUSR2 does the same)')
+    .option('-d, --data <dir>', 'data directory of the Headrace that runs', './data')
+    .addHelpText('after', examples('headrace restart', 'headrace restart --data /var/lib/headrace'))
+    .action(does(async (options: { data: string }) => (await import('./restart.ts')).restart(options)))
 }
 
 function addConfigCommands(program: Command, does: Does): void {

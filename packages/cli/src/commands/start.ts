@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { resolve } from 'node:path'
+import { takeRequest, tellOutcome } from '../instance-request.ts'
 import { createRunDirectory } from '../supervise/run-directory.ts'
 import { Supervisor } from '../supervise/supervisor.ts'
 import { welcome } from './welcome.ts'
@@ -29,7 +30,7 @@ export async function start(options: StartOptions): Promise<number> {
     data, config: config === null ? null : resolve(config), host: options.host, port: options.port,
     workers: options.workers, sandbox: options.sandbox, onProblem: tell,
   }, createRunDirectory())
-  const ended = untilSignalled(supervisor)
+  const ended = untilSignalled(supervisor, data)
   const started = await supervisor.start()
   if (!started.ok) {
     if (started.error.keys !== null) process.stderr.write(`Keys were made for ${options.data} and are shown only this once:\n  Admin key   ${started.error.keys.adminKey}\n  API key     ${started.error.keys.apiKey}\n`)
@@ -49,7 +50,7 @@ function tell(text: string): void {
 }
 
 /** Follows the process's signals. Resolves with the exit code once one of them has ended everything. */
-function untilSignalled(supervisor: Supervisor): Promise<number> {
+function untilSignalled(supervisor: Supervisor, data: string): Promise<number> {
   return new Promise(done => {
     let firstAt = 0
     const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
@@ -64,8 +65,19 @@ function untilSignalled(supervisor: Supervisor): Promise<number> {
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
+    // libuv knows the signal by name on every platform; Windows never sends it.
+    process.on('SIGUSR2', () => void followRequest(supervisor, data))
     process.on('SIGHUP', () => { if (terminalIsGone()) stop('SIGTERM'); else supervisor.reload() })
   })
+}
+
+/** SIGUSR2: what `headrace restart` has written down, or a plain restart. The outcome is for whoever asked, and for the log. */
+async function followRequest(supervisor: Supervisor, data: string): Promise<void> {
+  const request = takeRequest(data)
+  const done = await supervisor.restart()
+  const text = done.ok ? `Every worker was replaced (${done.value}).` : `The restart was not completed. ${done.error}`
+  tell(text)
+  if (request !== null) tellOutcome(data, { id: request.id, ok: done.ok, text })
 }
 
 /** SIGHUP means "read the configuration again", unless it says that the terminal we ran in was closed. */

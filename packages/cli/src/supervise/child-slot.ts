@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SendHandle } from 'node:child_process'
 import { BackOff } from './back-off.ts'
 
 export interface SlotOptions {
@@ -19,7 +19,7 @@ export class ChildSlot {
   #incarnation = 0
   #retired = false
   #timer: NodeJS.Timeout | null = null
-  #onGone: (() => void) | null = null
+  #onGone: (() => void)[] = []
 
   constructor(options: SlotOptions) {
     this.#options = options
@@ -48,11 +48,11 @@ export class ChildSlot {
   }
 
   /** False = nobody is there to hear it. */
-  send(message: object): boolean {
+  send(message: object, handle?: SendHandle): boolean {
     const child = this.#child
     if (child === null || !child.connected) return false
     // A channel that breaks meanwhile is reported by the exit.
-    child.send(message, () => {})
+    child.send(message, handle, () => {})
     return true
   }
 
@@ -73,7 +73,7 @@ export class ChildSlot {
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#child === null) return
     const killer = setTimeout(() => this.kill('SIGKILL'), graceMs)
-    await new Promise<void>(resolve => { this.#onGone = resolve })
+    await new Promise<void>(resolve => { this.#onGone.push(resolve) })
     clearTimeout(killer)
   }
 
@@ -82,6 +82,6 @@ export class ChildSlot {
     const restartMs = this.#retired ? null : this.#backOff.next()
     if (restartMs !== null) this.#timer = setTimeout(() => this.start(), restartMs)
     this.#options.onExit(how, incarnation, restartMs)
-    this.#onGone?.()
+    for (const gone of this.#onGone.splice(0)) gone()
   }
 }

@@ -6,7 +6,7 @@ import { AuthorityHost } from '@headrace/gateway/authority'
 import { entry } from '../entry.ts'
 import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../pid-file.ts'
 import { ChildSlot } from './child-slot.ts'
-import { forkProgram, shareConnections } from './fork-program.ts'
+import { forkProgram } from './fork-program.ts'
 import { listenProblem } from './listen-problem.ts'
 import type { RunDirectory } from './run-directory.ts'
 import { Workers } from './workers.ts'
@@ -41,6 +41,8 @@ interface SandboxReady { readonly listening: { readonly host: string, readonly p
 /** Waited for the control process to read the call log out, ms. */
 const CONTROL_GRACE_MS = 10_000
 const SANDBOX_GRACE_MS = 2_000
+/** How a worker ends that has a successor. */
+const LEFT = 'ended with code 0'
 /** Exits that a control process which is just being replaced is told of later, at most. */
 const UNTOLD_EXITS = 100
 
@@ -76,7 +78,9 @@ export class Supervisor {
       attach: child => this.#limits.attach(child),
       boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,
       onMessage: (worker, message) => this.#hearWorker(worker, message),
+      onUnbound: reason => this.#fail(listenProblem(reason)),
       onStart: () => this.#describe(),
+      onLeaving: worker => this.#tellControl({ type: 'worker-leaves', worker }),
       onExit: (worker, segmentPrefix, how, restartMs) => {
         this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
         this.#died(`worker ${worker}`, how, restartMs)
@@ -110,7 +114,6 @@ export class Supervisor {
       this.#run.remove()
       return failure({ reason: claimed.error, keys: null })
     }
-    shareConnections(this.#options.workers)
     const started = await new Promise<Result<StartedInstance, StartFailure>>(resolve => {
       this.#settleStart = resolve
       // The slowest to get ready first.
@@ -125,6 +128,12 @@ export class Supervisor {
   /** Re-reads the configuration (SIGHUP). */
   reload(): void {
     this.#tellControl({ type: 'reload' })
+  }
+
+  /** Replaces every worker; clients notice nothing. Resolves with how many there are, or why some could not be replaced. */
+  restart(): Promise<Result<number, string>> {
+    if (this.#phase !== 'running') return Promise.resolve(failure('Headrace is not running yet, or no longer.'))
+    return this.#workers.roll()
   }
 
   /** Workers finish what they can within the grace period; then control, when it has read their log out; then the sandbox. */
@@ -174,6 +183,7 @@ export class Supervisor {
     if (this.#options.sandbox === false) this.#control.send({ type: 'sandbox', url: null } satisfies ToControl)
     else if (this.#sandboxAddress !== null) this.#tellSandbox()
     for (const { worker, message } of this.#workers.state) this.#control.send({ type: 'worker', worker, message } satisfies ToControl)
+    for (const worker of this.#workers.leaving) this.#control.send({ type: 'worker-leaves', worker } satisfies ToControl)
     for (const message of this.#untold.splice(0)) this.#control.send(message)
     this.#describe()
   }
@@ -225,7 +235,7 @@ export class Supervisor {
     if (bound === null || !this.#controlReady || !this.#workers.listening) return
     if (this.#phase === 'starting') this.#phase = 'running'
     this.#describe()
-    this.#settleStart?.(success({ ...bound, tls: this.#workers.tls, keys: this.#keys }))
+    this.#settleStart?.(success({ host: bound.host, port: bound.port, tls: this.#workers.tls, keys: this.#keys }))
     this.#settleStart = null
   }
 
@@ -234,7 +244,7 @@ export class Supervisor {
     if (this.#phase !== 'running' || bound === null) return
     const { pids: workers, tls } = this.#workers
     try {
-      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, ...bound, tls })
+      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls })
     } catch (error) {
       // A full disk must not end what runs.
       this.#options.onProblem(`the list of processes in ${this.#options.data} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
@@ -244,6 +254,10 @@ export class Supervisor {
   #died(what: string, how: string, restartMs: number | null): void {
     if (this.#phase === 'stopping') return
     if (this.#phase === 'starting') return this.#fail(`${what} ${how} before it was ready.`)
+    if (restartMs === null) {
+      if (how !== LEFT) this.#options.onProblem(`${what} ${how} while it finished its last answers.`)
+      return
+    }
     this.#options.onProblem(`${what} ${how}; another one starts ${restartMs === 0 ? 'now' : `in ${restartMs} ms`}.`)
   }
 

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import type { FromWorker, LimitsToAuthority, Pong, ResolvedConfig, TargetsToAuthority } from '@headrace/contract'
+import { failure, success, type FromWorker, type LimitsToAuthority, type Pong, type ResolvedConfig, type Result, type TargetsToAuthority, type ToWorker } from '@headrace/contract'
 import { entry } from '../entry.ts'
 import { ChildSlot } from './child-slot.ts'
-import { forkWorker } from './fork-program.ts'
+import { forkProgram } from './fork-program.ts'
+import { openListener, type Listener } from './listener.ts'
 import { Pulse } from './pulse.ts'
 
 export interface WorkersOptions {
@@ -18,32 +19,46 @@ export interface WorkersOptions {
   /** Serves a new worker's leases on its channel. */
   readonly attach: (child: ChildProcess) => ChildProcess
   readonly onMessage: (worker: number, message: FromWorker) => void
-  /** A worker was started (again). */
+  /** The address cannot be listened on: `listenProblem` explains. */
+  readonly onUnbound: (reason: string) => void
+  /** The workers are other processes than before. */
   readonly onStart: () => void
+  /** A worker has a successor and finishes what it has begun. */
+  readonly onLeaving: (worker: number) => void
   readonly onExit: (worker: number, segmentPrefix: string, how: string, restartMs: number | null) => void
 }
 
 /** What one worker last said, for whoever has to be told again. */
 interface WorkerState {
+  readonly number: number
   readonly slot: ChildSlot
   listening: FromWorker | null
   configured: FromWorker | null
   metrics: FromWorker | null
   /** Runs while the worker listens. */
   pulse: Pulse | null
+  /** Set while it is to succeed another: hears whether it can. */
+  onReady: ((ready: Result<void, string>) => void) | null
 }
 
-/** The data-plane workers: all on one address, all with the same configuration. Workers count from 1. */
+/** The data-plane workers: all accept from one socket, all have the same configuration. They count from 1; whoever succeeds another gets the next number. */
 export class Workers {
   readonly #options: WorkersOptions
-  readonly #workers: readonly WorkerState[]
+  readonly #workers: WorkerState[]
+  /** They have a successor and finish what they have begun. */
+  readonly #leaving = new Set<WorkerState>()
+  /** Starting, to succeed another. */
+  #fresh: WorkerState | null = null
+  #numbers: number
   #config: ResolvedConfig | null = null
-  /** What workers are told to listen on. Equal for all of them, because node:cluster shares sockets by it. */
-  #asked: { readonly host: string, readonly port: number } | null = null
-  #bound: { readonly host: string, readonly port: number } | null = null
+  #listener: Listener | null = null
+  #opening = false
+  #ending = false
+  #rolling: Promise<unknown> = Promise.resolve()
 
   constructor(options: WorkersOptions) {
     this.#options = options
+    this.#numbers = options.count
     this.#workers = Array.from({ length: options.count }, (_, index) => this.#createWorker(index + 1))
   }
 
@@ -51,9 +66,9 @@ export class Workers {
     return this.#workers.map(({ slot }) => slot.pid).filter(pid => pid !== 0)
   }
 
-  /** Where they listen; null before the first does. */
-  get bound(): { readonly host: string, readonly port: number } | null {
-    return this.#bound
+  /** Where they listen; null before there is a configuration that says so. */
+  get bound(): Listener | null {
+    return this.#listener
   }
 
   get listening(): boolean {
@@ -66,8 +81,12 @@ export class Workers {
 
   /** Everything that each living worker last said. */
   get state(): readonly { readonly worker: number, readonly message: FromWorker }[] {
-    return this.#workers.flatMap(({ listening, configured, metrics }, index) =>
-      [listening, configured, metrics].filter(message => message !== null).map(message => ({ worker: index + 1, message })))
+    return [...this.#workers, ...this.#leaving].flatMap(({ number, listening, configured, metrics }) =>
+      [listening, configured, metrics].filter(message => message !== null).map(message => ({ worker: number, message })))
+  }
+
+  get leaving(): readonly number[] {
+    return [...this.#leaving].map(({ number }) => number)
   }
 
   start(): void {
@@ -76,81 +95,161 @@ export class Workers {
 
   configure(config: ResolvedConfig): void {
     this.#config = config
-    this.#asked ??= { host: this.#options.host ?? config.server.host, port: this.#options.port ?? config.server.port }
+    if (this.#listener === null) return void this.#open(config)
     for (const worker of this.#workers) this.#sendConfig(worker)
+    if (this.#fresh !== null) this.#sendConfig(this.#fresh)
+  }
+
+  /**
+   * Replaces every worker, one after the other: the successor listens before its predecessor stops accepting, and the socket stays open throughout.
+   * Resolves when the last successor listens, with how many there are; predecessors may still be finishing. On a failure the rest stay as they are.
+   */
+  roll(): Promise<Result<number, string>> {
+    const rolled = this.#rolling.then(async () => {
+      const before = [...this.#workers]
+      for (const worker of before) {
+        const replaced = await this.#succeed(worker)
+        if (!replaced.ok) return replaced
+      }
+      return success(before.length)
+    })
+    this.#rolling = rolled
+    return rolled
   }
 
   /** Lets answers finish for the configured grace period, then ends all workers. */
   async drain(): Promise<void> {
+    this.#ending = true
     const graceMs = this.#config?.server.drainMs ?? 0
-    await Promise.all(this.#workers.map(async ({ slot, pulse }) => {
+    this.#fresh?.slot.abandon()
+    // From now on the workers' own copies hold the socket: with the last of them it is closed, and nobody waits in its queue in vain.
+    this.#listener?.close()
+    await Promise.all([...this.#workers, ...this.#leaving].map(async ({ slot, pulse }) => {
       pulse?.stop()
-      slot.send({ type: 'drain', graceMs })
+      slot.send({ type: 'drain', graceMs, succeeded: false } satisfies ToWorker)
       await slot.retire(graceMs + AFTER_GRACE_MS)
     }))
   }
 
   /** Ends a worker that does not serve, so that another one tries after a pause. False = it serves and stays. */
   giveUpUnlessListening(number: number): boolean {
-    const worker = this.#workers[number - 1]
+    const worker = this.#workers.find(candidate => candidate.number === number)
     if (worker === undefined || worker.listening !== null) return false
     worker.slot.kill('SIGKILL')
     return true
   }
 
   abandon(): void {
-    for (const { slot } of this.#workers) slot.abandon()
+    this.#ending = true
+    this.#listener?.close()
+    for (const { slot } of [...this.#workers, ...this.#leaving]) slot.abandon()
+    this.#fresh?.slot.abandon()
   }
 
   #createWorker(number: number): WorkerState {
     const { boot, journalDirectory, controlSocket } = this.#options
     const prefix = (incarnation: number): string => `w${number}-${boot}-${incarnation}`
     const worker: WorkerState = {
-      listening: null, configured: null, metrics: null, pulse: null,
+      number, listening: null, configured: null, metrics: null, pulse: null, onReady: null,
       slot: new ChildSlot({
-        fork: incarnation => this.#options.attach(forkWorker(entry('worker'),
+        fork: incarnation => this.#options.attach(forkProgram(entry('worker'),
           ['--journal-dir', journalDirectory, '--journal-prefix', prefix(incarnation), '--control-socket', controlSocket])),
         onStart: () => {
+          this.#sendListener(worker)
           this.#sendConfig(worker)
-          this.#options.onStart()
+          if (worker !== this.#fresh) this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(number, worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | Pong),
+        onMessage: message => this.#hear(worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | Pong),
         onExit: (how, incarnation, restartMs) => {
           worker.pulse?.stop()
           worker.pulse = worker.listening = worker.configured = worker.metrics = null
-          // Nobody holds the socket any more, so the next one asks for exactly the address that clients know.
-          if (this.#bound !== null && this.pids.length === 0) this.#asked = this.#bound
-          this.#options.onExit(number, prefix(incarnation), how, restartMs)
+          const { onReady } = worker
+          worker.onReady = null
+          onReady?.(failure(`it ${how} before it was ready`))
+          this.#options.onExit(number, prefix(incarnation), how, onReady === null ? restartMs : null)
         },
       }),
     }
     return worker
   }
 
-  #hear(number: number, worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
+  #hear(worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
     // The authorities listen on the channel by themselves.
     if (message.type === 'limits' || message.type === 'targets') return
     if (message.type === 'pong') return worker.pulse?.beat()
     if (message.type === 'listening') {
       worker.listening = message
-      worker.pulse ??= this.#feel(worker.slot)
-      this.#bound ??= { host: message.host, port: message.port }
+      worker.pulse ??= this.#feel(worker)
     } else if (message.type === 'metrics') worker.metrics = message
     else worker.configured = message
-    this.#options.onMessage(number, message)
+    const { onReady } = worker
+    if (onReady !== null && message.type === 'refused') return onReady(failure(message.reason))
+    this.#options.onMessage(worker.number, message)
+    if (message.type === 'listening') onReady?.(success(undefined))
   }
 
   /** A worker that hangs is worth no more than a dead one: it is ended, and its slot starts another. */
-  #feel(slot: ChildSlot): Pulse {
+  #feel({ slot }: WorkerState): Pulse {
     return new Pulse({ ask: () => slot.send({ type: 'ping' }), onHung: () => slot.kill('SIGKILL'), now: () => performance.now() })
   }
 
+  async #succeed(old: WorkerState): Promise<Result<void, string>> {
+    const place = this.#workers.indexOf(old)
+    if (this.#ending || place === -1) return failure('Headrace is stopping.')
+    const fresh = this.#fresh = this.#createWorker(++this.#numbers)
+    const { promise, resolve } = Promise.withResolvers<Result<void, string>>()
+    fresh.onReady = resolve
+    const timer = setTimeout(() => resolve(failure(`it was not ready after ${READY_MS} ms`)), READY_MS)
+    fresh.slot.start()
+    const ready = await promise
+    clearTimeout(timer)
+    fresh.onReady = this.#fresh = null
+    if (!ready.ok || this.#ending) {
+      fresh.slot.abandon()
+      return ready.ok ? failure('Headrace is stopping.') : failure(`The new worker cannot serve: ${ready.error}. The old one stays.`)
+    }
+    this.#workers[place] = fresh
+    this.#leave(old)
+    this.#options.onStart()
+    return ready
+  }
+
+  #leave(old: WorkerState): void {
+    const graceMs = this.#config?.server.drainMs ?? 0
+    old.pulse?.stop()
+    this.#leaving.add(old)
+    this.#options.onLeaving(old.number)
+    old.slot.send({ type: 'drain', graceMs, succeeded: true } satisfies ToWorker)
+    void old.slot.retire(graceMs + AFTER_GRACE_MS).then(() => this.#leaving.delete(old))
+  }
+
+  async #open(config: ResolvedConfig): Promise<void> {
+    if (this.#opening) return
+    this.#opening = true
+    const opened = await openListener(this.#options.host ?? config.server.host, this.#options.port ?? config.server.port)
+    this.#opening = false
+    if (!opened.ok) return this.#options.onUnbound(opened.error)
+    if (this.#ending) return opened.value.close()
+    this.#listener = opened.value
+    for (const worker of this.#workers) {
+      this.#sendListener(worker)
+      this.#sendConfig(worker)
+    }
+  }
+
+  #sendListener({ slot }: WorkerState): void {
+    if (this.#listener !== null) slot.send({ type: 'listener' } satisfies ToWorker, this.#listener.handle)
+  }
+
   #sendConfig({ slot }: WorkerState): void {
-    if (this.#config === null || this.#asked === null) return
-    slot.send({ type: 'config', config: { ...this.#config, server: { ...this.#config.server, ...this.#asked } } })
+    if (this.#config === null || this.#listener === null) return
+    const { host, port } = this.#listener
+    slot.send({ type: 'config', config: { ...this.#config, server: { ...this.#config.server, host, port } } } satisfies ToWorker)
   }
 }
 
+/** A successor that takes longer is none, ms. */
+const READY_MS = 30_000
 /** Cutting off what did not finish and writing the log out takes this long at most, ms. */
 const AFTER_GRACE_MS = 3_000

@@ -63,3 +63,17 @@ test('a worker that never served is not waited for', async () => {
   fleet.hear(1, { type: 'refused', version: 1, reason: 'port in use' })
   expect(fleet.workers()).toEqual([])
 })
+
+test('a worker that leaves is not waited for and not shown, and what it counts still counts', async () => {
+  const fleet = new Fleet()
+  for (const worker of [1, 2]) fleet.hear(worker, listening)
+  fleet.hear(2, { type: 'accepted', version: 7 })
+  const taken = fleet.whenTaken(7, 10_000)
+  fleet.leaves(1)
+  expect(await taken).toEqual({ kind: 'taken', workers: 1 })
+  expect(fleet.workers().map(({ worker }) => worker)).toEqual([2])
+  fleet.hear(1, { type: 'metrics', state: counted(10) })
+  expect(value(fleet, 'headrace_requests_total')).toBe(10)
+  fleet.exited(1)
+  expect(value(fleet, 'headrace_requests_total')).toBe(10)
+})

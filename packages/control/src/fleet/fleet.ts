@@ -23,6 +23,8 @@ interface Member {
   host: string
   port: number
   metrics: MetricsState
+  /** It has a successor: what it counts still counts, its configuration does not matter any more. */
+  leaving: boolean
 }
 
 /** The workers, known from their messages: who is there, which version each has taken, what each has counted. */
@@ -49,6 +51,13 @@ export class Fleet {
     for (const look of this.#watchers) look()
   }
 
+  leaves(worker: number): void {
+    const member = this.#members.get(worker)
+    if (member === undefined) return
+    member.leaving = true
+    for (const look of this.#watchers) look()
+  }
+
   exited(worker: number): void {
     const member = this.#members.get(worker)
     if (member === undefined) return
@@ -58,7 +67,7 @@ export class Fleet {
   }
 
   workers(): readonly WorkerView[] {
-    return [...this.#members].map(([worker, { version, host, port }]) => ({ worker, version, host, port })).sort((left, right) => left.worker - right.worker)
+    return this.#staying().map(([worker, { version, host, port }]) => ({ worker, version, host, port })).sort((left, right) => left.worker - right.worker)
   }
 
   /** Of all workers, departed ones included. */
@@ -74,10 +83,10 @@ export class Fleet {
         this.#watchers.delete(look)
         resolve(rollout)
       }
-      const missing = (): number[] => [...this.#members].filter(([, member]) => member.version !== version).map(([worker]) => worker)
+      const missing = (): number[] => this.#staying().filter(([, member]) => member.version !== version).map(([worker]) => worker)
       const look = (): void => {
-        for (const [worker, { refused }] of this.#members) if (refused?.version === version) return finish({ kind: 'refused', worker, reason: refused.reason })
-        if (missing().length === 0) finish({ kind: 'taken', workers: this.#members.size })
+        for (const [worker, { refused }] of this.#staying()) if (refused?.version === version) return finish({ kind: 'refused', worker, reason: refused.reason })
+        if (missing().length === 0) finish({ kind: 'taken', workers: this.#staying().length })
       }
       const timer = setTimeout(() => finish({ kind: 'late', missing: missing() }), limitMs)
       this.#watchers.add(look)
@@ -85,9 +94,13 @@ export class Fleet {
     })
   }
 
+  #staying(): [number, Member][] {
+    return [...this.#members].filter(([, { leaving }]) => !leaving)
+  }
+
   #member(worker: number): Member {
     let member = this.#members.get(worker)
-    if (member === undefined) this.#members.set(worker, member = { version: 0, refused: null, host: '', port: 0, metrics: NO_METRICS })
+    if (member === undefined) this.#members.set(worker, member = { version: 0, refused: null, host: '', port: 0, metrics: NO_METRICS, leaving: false })
     return member
   }
 }

@@ -36,6 +36,9 @@ export class Door {
   readonly rules: DoorRules
   limits: ServerLimits
   cors: Cors | null
+  /** Every answer from now on is its connection's last, and says so. */
+  announcing = false
+  /** Connections end as soon as they can. */
   draining = false
   /** Monotonic milliseconds as of the last tick: good to one `tick`, costs nothing to read. */
   now = performance.now()

@@ -36,7 +36,7 @@ export async function startEdge(options: Partial<EdgeOptions> = {}): Promise<Har
     encodeError: error => ({ status: ERROR_POLICY[error.kind].status, headers: 'content-type: application/json\r\n', body: JSON.stringify({ kind: error.kind, message: error.message }) }),
     ...options,
   })
-  const { port } = await edge.listen('127.0.0.1', 0)
+  const { port } = await edge.listen({ host: '127.0.0.1', port: 0 })
   return { edge, port, seen, close: () => edge.close() }
 }
 

@@ -270,7 +270,7 @@ describe.each(LANES)('%s lane', listener => {
     const idle = RawClient.to(port)
     const busy = RawClient.to(port).send(post(''))
     await eventually(() => held !== null && edge.connections === 2)
-    const drained = edge.drain(5_000)
+    const drained = edge.drain(5_000, false)
     await idle.rest()
     const sink = held as ClientSink | null
     sink?.respond(200, '', 'late')
@@ -287,7 +287,7 @@ describe.each(LANES)('%s lane', listener => {
     const { edge, port } = await start({ listener, serve: (_d, _o, _head, _body, sink) => { sink.listener = quiet(events) } })
     const client = RawClient.to(port).send(post(''))
     await eventually(() => edge.connections === 1)
-    await edge.drain(50)
+    await edge.drain(50, false)
     await client.rest()
     expect(events).toEqual(['shutdown', 'close'])
   })
@@ -305,7 +305,7 @@ describe.each(LANES)('%s lane', listener => {
     const half = RawClient.to(port).send(post('whole').slice(0, -1))
     await client.until(text => text.includes('begun'))
     await eventually(() => edge.connections === 2)
-    const drained = edge.drain(50)
+    const drained = edge.drain(50, false)
     const [answer, refused] = await Promise.all([client.rest(), half.rest()])
     await drained
     expect(answer).toContain('last words')

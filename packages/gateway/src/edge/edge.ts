@@ -31,21 +31,35 @@ export interface EdgeOptions {
   readonly listener?: 'fast' | 'node-http'
 }
 
+/** A bound socket that others hold as well; `net.Server.listen` takes it. */
+export interface SharedSocket { readonly shared: object }
+
 export interface Edge {
   /** Resolves with the real address (port 0 = any free one). Rejects if it cannot be bound. */
-  listen(host: string, port: number): Promise<{ host: string, port: number }>
+  listen(where: { readonly host: string, readonly port: number } | SharedSocket): Promise<{ host: string, port: number }>
   /** Affects new connections' certificates and every connection's limits; a change between TLS and plain text needs a restart. */
   reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void
-  /** Stops accepting, lets answers finish for `graceMs`, tells those that are left to end now, and cuts what is there a second later. */
-  drain(graceMs: number): Promise<void>
+  /**
+   * Stops accepting, lets answers finish for `graceMs`, tells those that are left to end now, and cuts what is there a second later.
+   * `succeeded`: somebody else accepts from the same socket; clients are told with their next answer and meet no end that they could not foresee.
+   * Called again, it hurries.
+   */
+  drain(graceMs: number, succeeded: boolean): Promise<void>
   close(): Promise<void>
   readonly connections: number
 }
 
 const SWEEP_MS = 1_000
+/** Connections that may wait to be accepted. */
+const BACKLOG = 4_096
 /** Milliseconds that draining goes on accepting at most: what is in the kernel's queue would be reset by closing. */
 const ACCEPT_MS = 100
 
+/**
+ * Milliseconds that an idle connection may ask once more, when another worker has taken over: the pools of the usual SDKs give up an idle connection
+ * after 4 to 5 s by themselves (undici 4, httpx 5), and a request is never on its way into one that was closed.
+ */
+const IDLE_MS = 6_000
 /** Milliseconds for the last words of answers that are broken off when the grace period is over. */
 const FAREWELL_MS = 1_000
 /** Milliseconds that destroyed sockets may take to say so. */
@@ -86,8 +100,9 @@ class FrontDoor implements Edge {
     return this.#door.connections.size
   }
 
-  async listen(host: string, port: number): Promise<{ host: string, port: number }> {
-    this.#server.listen({ host, port, backlog: 4_096 })
+  async listen(where: { readonly host: string, readonly port: number } | SharedSocket): Promise<{ host: string, port: number }> {
+    if ('shared' in where) this.#server.listen(where.shared, BACKLOG)
+    else this.#server.listen({ ...where, backlog: BACKLOG })
     await once(this.#server, 'listening')
     this.#startSweeping()
     const address = this.#server.address() as AddressInfo // a TCP server that listens has one
@@ -102,22 +117,30 @@ class FrontDoor implements Edge {
     if (this.#sweeper !== null) this.#startSweeping()
   }
 
-  async drain(graceMs: number): Promise<void> {
+  async drain(graceMs: number, succeeded: boolean): Promise<void> {
     const door = this.#door
-    door.draining = true
-    await this.#emptyQueue()
-    this.#server.close()
+    const end = performance.now() + graceMs
+    door.announcing = true
+    if (succeeded) {
+      // What waits in the kernel's queue is the successor's.
+      this.#server.close()
+      await this.#emptied(Math.min(graceMs, IDLE_MS))
+      door.draining = true
+    } else {
+      door.draining = true
+      await this.#emptyQueue()
+      this.#server.close()
+    }
     for (const connection of door.connections) connection.drain()
-    if (door.connections.size > 0) await this.#emptied(graceMs)
+    await this.#emptied(Math.max(0, end - performance.now()))
     for (const connection of door.connections) connection.shutdown()
-    if (door.connections.size > 0) await this.#emptied(FAREWELL_MS)
+    await this.#emptied(FAREWELL_MS)
     await this.close()
   }
 
   async close(): Promise<void> {
     this.#stopSweeping()
     this.#server.close()
-    if (this.#door.connections.size === 0) return
     for (const connection of this.#door.connections) connection.destroy()
     await this.#emptied(CLOSE_MS)
   }
@@ -132,6 +155,7 @@ class FrontDoor implements Edge {
     server.on('tlsClientError', (_error, socket) => {
       this.#handshakes--
       socket.destroy()
+      this.#onSocketClose()
     })
   }
 
@@ -151,7 +175,7 @@ class FrontDoor implements Edge {
   }
 
   readonly #checkEmpty = (): void => {
-    if (this.#door.connections.size === 0) this.#onEmpty?.()
+    if (this.#isEmpty()) this.#onEmpty?.()
   }
 
   /** Counts the connection where it may stay. `itself`: as what it is counted already. */
@@ -182,7 +206,13 @@ class FrontDoor implements Edge {
     }
   }
 
+  /** A handshake under way is a client as well. */
+  #isEmpty(): boolean {
+    return this.#door.connections.size === 0 && this.#handshakes === 0
+  }
+
   #emptied(graceMs: number): Promise<void> {
+    if (this.#isEmpty()) return Promise.resolve()
     return new Promise(resolve => {
       const timer = setTimeout(resolve, graceMs)
       this.#onEmpty = () => {

@@ -73,7 +73,7 @@ export class FastConnection implements Connection {
 
   /** Decides, once per answer, whether it is the connection's last, and says so in a header line. */
   connectionLine(): string {
-    if (this.door.draining || this.#served >= this.door.limits.requestsPerConnection) this.#closeAfter = true
+    if (this.door.announcing || this.#served >= this.door.limits.requestsPerConnection) this.#closeAfter = true
     return this.#closeAfter ? 'connection: close\r\n' : ''
   }
 

@@ -100,7 +100,7 @@ export class SlowConnection implements Connection, BodyReceiver {
 
   connectionLine(exchange: SlowExchange): string {
     const request = exchange.request
-    if (this.door.draining || this.#served >= this.door.limits.requestsPerConnection || request.headers.upgrade !== undefined) this.#closeAfter = true
+    if (this.door.announcing || this.#served >= this.door.limits.requestsPerConnection || request.headers.upgrade !== undefined) this.#closeAfter = true
     return this.#closeAfter ? 'connection: close\r\n' : ''
   }
 
