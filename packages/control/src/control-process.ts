@@ -73,9 +73,8 @@ export class ControlProcess {
 
   async #start(sandboxUrl: string | null): Promise<void> {
     const { data, socket, config } = this.#arguments
-    const started = await this.#keeper.start(sandboxUrl)
+    const started = await this.#keeper.start(sandboxUrl, ({ adminKey, apiKey }) => tell({ type: 'keys-created', adminKey, apiKey }))
     if (!started.ok) return fatal(`The configuration cannot be used:\n${started.error.text}`)
-    if (started.value !== null) tell({ type: 'keys-created', adminKey: started.value.adminKey, apiKey: started.value.apiKey })
     const database = join(data, 'calls.db')
     const ledger = join(data, 'ledger.db')
     const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, ledger, onProblem: problem => this.#logProblems.add(problem) })

@@ -65,8 +65,11 @@ export class ConfigKeeper {
     if (this.#current !== null) listener(this.#current)
   }
 
-  /** Compiles and sends the first configuration. On a first start keys are made, stored once the configuration is known to be good. */
-  async start(sandboxUrl: string | null): Promise<Result<FirstKeys | null, InvalidConfig>> {
+  /**
+   * Compiles and sends the first configuration. On a first start keys are made, stored once the configuration is known to be good, and told before it is sent:
+   * whoever gets it may fail at once.
+   */
+  async start(sandboxUrl: string | null, onFirstKeys: (keys: FirstKeys) => void = () => {}): Promise<Result<FirstKeys | null, InvalidConfig>> {
     this.#sandboxUrl = sandboxUrl
     const stored = await this.#options.keys.all()
     const compiled = this.#compile(readConfigText(this.#options.source.path), stored)
@@ -77,6 +80,7 @@ export class ConfigKeeper {
     }
     const first = generateFirstKeys()
     for (const record of first.records) await this.#options.keys.add(record.tenant, record)
+    onFirstKeys(first)
     this.#publish({ ...compiled.value, keys: [...compiled.value.keys, ...first.records] })
     return success(first)
   }
