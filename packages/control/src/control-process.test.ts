@@ -18,7 +18,7 @@ afterEach(async () => {
 test('the first start makes two keys, tells them once, and keeps only their digests', async () => {
   const first = await ControlHarness.ready()
   const { adminKey, apiKey } = first.keys
-  expect(first.messages.map(message => message.type)).toEqual(['config', 'keys-created', 'ready'])
+  expect(first.messages.map(message => message.type)).toEqual(['keys-created', 'config', 'ready'])
   expect(first.config.keys.map(key => [key.scopes, key.digest])).toEqual([[['admin'], hash('sha256', adminKey)], [['inference'], hash('sha256', apiKey)]])
   expect(await first.stop({ keep: true })).toBe(0)
   const files = readdirSync(first.directory).filter(name => name.includes('.db')).map(name => readFileSync(join(first.directory, name), 'latin1'))
@@ -40,7 +40,7 @@ test('what the supervisor may rely on: keys only for a good configuration, a rea
   expect(harness.messages).toEqual([{ type: 'fatal', reason: expect.stringMatching(/headrace\.yaml:1:1: unknown key `servre`; did you mean `server`/) }])
   writeFileSync(config, 'server: {}\n')
   const second = await started(ControlHarness.ready({ directory, config }))
-  expect(second.messages.map(message => message.type)).toEqual(['config', 'keys-created', 'ready'])
+  expect(second.messages.map(message => message.type)).toEqual(['keys-created', 'config', 'ready'])
 })
 
 test('a file that names an admin gets no keys made', async () => {
