@@ -118,15 +118,15 @@ async function waitUntilReady(child: ChildProcess, readPids: () => PidFile | nul
   }, 15_000).catch((error: unknown) => { throw new Error(`${String(error)}\n${output()}`) })
 }
 
-/** Runs another command of the CLI to its end; after 10 s it is killed (code null). */
-export function runHeadrace(args: readonly string[], options: { readonly cwd?: string, readonly env?: Readonly<Record<string, string>> } = {}):
+/** Runs another command of the CLI to its end; after `limitMs` it is killed (code null). `cli`: that of another copy. */
+export function runHeadrace(args: readonly string[], options: { readonly cwd?: string, readonly env?: Readonly<Record<string, string>>, readonly cli?: string, readonly limitMs?: number } = {}):
   Promise<{ readonly code: number | null, readonly output: string }> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd: options.cwd ?? REPOSITORY, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [options.cli ?? CLI, ...args], { cwd: options.cwd ?? REPOSITORY, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.on('data', chunk => { output += String(chunk) })
     child.stderr.on('data', chunk => { output += String(chunk) })
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 10_000)
     child.on('close', code => {
       clearTimeout(timer)
       resolve({ code, output })

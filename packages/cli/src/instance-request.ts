@@ -11,7 +11,9 @@ import { readInstance } from './pid-file.ts'
  */
 export interface InstanceRequest {
   readonly id: string
-  readonly kind: 'restart'
+  readonly kind: 'restart' | 'upgrade'
+  /** For `upgrade`: Node and the program `headrace` that is to take over. */
+  readonly command: readonly string[]
 }
 
 export interface Outcome {
@@ -26,13 +28,13 @@ const REQUEST = 'headrace.request.json'
 const OUTCOME = 'headrace.outcome.json'
 
 /** Asks, and waits for the outcome, at most `limitMs`. Fails with why nothing came of it. */
-export async function askInstance(data: string, kind: InstanceRequest['kind'], limitMs: number): Promise<Result<string, string>> {
+export async function askInstance(data: string, { kind, command }: Omit<InstanceRequest, 'id'>, limitMs: number): Promise<Result<string, string>> {
   const instance = readInstance(data)
   if (instance === null) return failure(`No Headrace runs on ${data}. Name its data directory with --data.`)
   if (process.platform === 'win32') return failure('Windows has no SIGUSR2: stop Headrace and start it again.')
   const id = randomUUID()
   try {
-    write(data, REQUEST, { id, kind } satisfies InstanceRequest)
+    write(data, REQUEST, { id, kind, command } satisfies InstanceRequest)
     process.kill(instance.supervisor, 'SIGUSR2')
   } catch (error) {
     return failure(`Process ${instance.supervisor} cannot be asked: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, success, type Result } from '@headrace/contract'
 
@@ -52,6 +52,11 @@ export function describeInstance(data: string, facts: Omit<RunningInstance, 'sup
 /** Gives the directory back; does nothing when it is not ours. */
 export function releaseDataDirectory(data: string): void {
   if (readInstance(data)?.supervisor === process.pid) rmSync(pathOf(data), { force: true })
+}
+
+/** Somebody has the directory, alive or dead. */
+export function isClaimed(data: string): boolean {
+  return existsSync(pathOf(data))
 }
 
 /** The living instance on a directory, or null. */

@@ -124,3 +124,35 @@ export interface CounterState {
  * A counter that lives already keeps its own number, which is newer.
  */
 export interface BudgetsToAuthority { readonly type: 'budgets', readonly groups: readonly string[], readonly counters: readonly CounterState[] }
+
+/** One worker's side of one counter, as an authority hands it to its successor. */
+export interface AttachmentState {
+  readonly worker: number
+  readonly id: number
+  readonly held: number
+  readonly used: number
+  readonly mark: number
+  readonly from: number
+  readonly dry: boolean
+  /** null = not starved. */
+  readonly starvedOf: number | null
+  /** Requests that wait, oldest first. */
+  readonly waits: readonly { readonly need: number, readonly want: number }[]
+}
+
+/** Everything that a lease authority knows, for its successor in another process: every unit, and who holds it. Times are relative to the moment of the hand-over. */
+export interface AuthorityState {
+  readonly counters: readonly {
+    readonly key: string
+    readonly group: string
+    readonly spec: CounterSpec
+    readonly version: number
+    /** A budget that the ledger has not told of yet. */
+    readonly closed: boolean
+    /** As `Meter.dump` tells. */
+    readonly meter: readonly (readonly [from: number, units: number])[]
+    readonly attachments: readonly AttachmentState[]
+  }[]
+  /** Groups of budgets whose earlier use is known. */
+  readonly learned: readonly string[]
+}

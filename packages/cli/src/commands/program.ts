@@ -64,8 +64,9 @@ function addStart(program: Command, does: Does): void {
     .option('-p, --port <number>', 'port to listen on, instead of the configured one; 0 = any free one', whole(0, 65_535))
     .option('-w, --workers <number>', 'processes that serve model traffic', whole(1, 64), 1)
     .option('--no-sandbox', 'do not start the simulated provider')
+    .addOption(new Option('--succeed', 'take over from the Headrace that starts this one').default(false).hideHelp())
     .addHelpText('after', examples('headrace start', 'headrace start --config prod.yaml --data /var/lib/headrace --host 0.0.0.0 --workers 4', 'OPENAI_API_KEY=sk-... headrace start --no-sandbox'))
-    .action(does(async (options: { config?: string, data: string, host?: string, port?: number, workers: number, sandbox: boolean }) => {
+    .action(does(async (options: { config?: string, data: string, host?: string, port?: number, workers: number, sandbox: boolean, succeed: boolean }) => {
       const { start } = await import('./start.ts')
       return start({ ...options, config: options.config ?? null, host: options.host ?? null, port: options.port ?? null })
     }))
@@ -77,6 +78,11 @@ function addRestart(program: Command, does: Does): void {
     .option('-d, --data <dir>', 'data directory of the Headrace that runs', './data')
     .addHelpText('after', examples('headrace restart', 'headrace restart --data /var/lib/headrace'))
     .action(does(async (options: { data: string }) => (await import('./restart.ts')).restart(options)))
+  program.command('upgrade')
+    .description('put this version in the place of a running Headrace, all its processes; no connection is refused, reset or cut')
+    .option('-d, --data <dir>', 'data directory of the Headrace that runs', './data')
+    .addHelpText('after', examples('npx headrace@latest upgrade', 'headrace upgrade --data /var/lib/headrace'))
+    .action(does(async (options: { data: string }) => (await import('./restart.ts')).upgrade(options)))
 }
 
 function addConfigCommands(program: Command, does: Does): void {

@@ -5,7 +5,7 @@ import { getSystemErrorName } from 'node:util'
 import { failure, success, type Result } from '@headrace/contract'
 
 /** What libuv calls a TCP handle: bound, and polled by nobody until somebody listens with it. */
-interface TcpHandle {
+export interface TcpHandle {
   readonly fd: number
   getsockname(into: { address?: string, port?: number }): number
   close(): void

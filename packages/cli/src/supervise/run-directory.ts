@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** Where the control process listens. A short path: a unix socket's has about 100 characters, and the data directory may lie deep. */
 export interface RunDirectory {
@@ -15,4 +15,9 @@ export function createRunDirectory(): RunDirectory {
     socket: process.platform === 'win32' ? `\\\\.\\pipe\\${path.replaceAll(/[^a-zA-Z0-9-]/g, '-')}` : join(path, 'control.sock'),
     remove: () => rmSync(path, { recursive: true, force: true }),
   }
+}
+
+/** The directory that a predecessor made, by the socket in it. */
+export function inheritRunDirectory(socket: string): RunDirectory {
+  return { socket, remove: () => { if (process.platform !== 'win32') rmSync(dirname(socket), { recursive: true, force: true }) } }
 }

@@ -8,6 +8,7 @@ import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../p
 import { ChildSlot } from './child-slot.ts'
 import { forkProgram } from './fork-program.ts'
 import { listenProblem } from './listen-problem.ts'
+import { startSuccessor, type Predecessor, type Successor } from './succession.ts'
 import type { RunDirectory } from './run-directory.ts'
 import { Workers } from './workers.ts'
 
@@ -20,6 +21,8 @@ export interface SupervisorOptions {
   readonly port: number | null
   readonly workers: number
   readonly sandbox: boolean
+  /** Who hands over to this one; null = nobody does. */
+  readonly predecessor: Predecessor | null
   /** Told, in words, of what happens while it runs. */
   readonly onProblem: (problem: string) => void
 }
@@ -55,7 +58,11 @@ export class Supervisor {
   readonly #run: RunDirectory
   readonly #workers: Workers
   readonly #limits: AuthorityHost
-  readonly #control: ChildSlot
+  #control: ChildSlot
+  /** Set until it serves. */
+  #candidate: Successor | null = null
+  /** Set from when our control process has stopped for it. */
+  #successor: Successor | null = null
   readonly #sandbox: ChildSlot | null
   readonly #untold: ToControl[] = []
   #sandboxAddress: { readonly host: string, readonly port: number } | null = null
@@ -64,7 +71,7 @@ export class Supervisor {
   #sandboxListens = false
   #controlReady = false
   #keys: CreatedKeys | null = null
-  #phase: 'starting' | 'running' | 'stopping' = 'starting'
+  #phase: 'starting' | 'running' | 'handing-over' | 'stopping' = 'starting'
   #settleStart: ((result: Result<StartedInstance, StartFailure>) => void) | null = null
   #stopped: Promise<void> | null = null
 
@@ -72,29 +79,35 @@ export class Supervisor {
   constructor(options: SupervisorOptions, run: RunDirectory) {
     this.#options = options
     this.#run = run
-    this.#limits = new AuthorityHost({ stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem, onTargets: subjects => this.#tellControl({ type: 'targets', subjects }) })
+    const { predecessor } = options
+    this.#limits = new AuthorityHost({
+      stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem, onTargets: subjects => this.#tellControl({ type: 'targets', subjects }),
+      ...(predecessor === null ? {} : { predecessor: { firstWorker: predecessor.inheritance.firstLimitsWorker, send: talk => predecessor.send({ type: 'limits', talk }) } }),
+    })
+    predecessor?.onMessage(message => {
+      if (message.type === 'limits') this.#limits.hear(message.talk)
+      else if (message.type === 'worker-exit') this.#tellControl({ type: 'worker-exit', worker: 0, segmentPrefix: message.segmentPrefix })
+    })
+    predecessor?.onGone(() => {
+      if (this.#limits.isGuest) this.#fail('The Headrace that it was to succeed has ended.')
+      this.#limits.unlink()
+    })
     this.#workers = new Workers({
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
       attach: child => this.#limits.attach(child),
       boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,
+      listener: predecessor?.listener ?? null, first: predecessor?.inheritance.firstWorker ?? 1,
       onMessage: (worker, message) => this.#hearWorker(worker, message),
       onUnbound: reason => this.#fail(listenProblem(reason)),
       onStart: () => this.#describe(),
       onLeaving: worker => this.#tellControl({ type: 'worker-leaves', worker }),
       onExit: (worker, segmentPrefix, how, restartMs) => {
-        this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
+        if (this.#successor === null) this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
+        else this.#successor.send({ type: 'worker-exit', segmentPrefix })
         this.#died(`worker ${worker}`, how, restartMs)
       },
     })
-    this.#control = new ChildSlot({
-      fork: () => forkProgram(entry('control'), ['--data', options.data, '--socket', this.#run.socket, ...(options.config === null ? [] : ['--config', options.config])]),
-      onStart: () => this.#briefControl(),
-      onMessage: message => this.#hearControl(message as FromControl), // our own program speaks our own protocol
-      onExit: (how, _incarnation, restartMs) => {
-        this.#controlReady = false
-        this.#died('the control process', how, restartMs)
-      },
-    })
+    this.#control = this.#createControl()
     this.#sandbox = !options.sandbox ? null : new ChildSlot({
       fork: () => forkProgram(entry('sandbox'), ['--port', String(this.#sandboxPort)]),
       onStart: () => this.#describe(),
@@ -121,7 +134,14 @@ export class Supervisor {
       this.#sandbox?.start()
       this.#workers.start()
     })
-    if (!started.ok) await this.stop()
+    const { predecessor } = this.#options
+    if (started.ok && predecessor !== null && await this.#limits.take()) {
+      this.#describe()
+      predecessor.send({ type: 'serving' })
+    } else if (!started.ok) {
+      predecessor?.send({ type: 'failed', reason: started.error.reason })
+      await this.stop()
+    }
     return started
   }
 
@@ -136,6 +156,55 @@ export class Supervisor {
     return this.#workers.roll()
   }
 
+  /**
+   * Hands everything to another supervisor, which `command` starts; clients notice nothing. Resolves when that one serves and everything of ours has ended, or
+   * with why it does not serve; then all is as before.
+   */
+  async handOver(command: readonly string[], onServing: (pid: number) => void): Promise<Result<void, string>> {
+    const listener = this.#workers.bound
+    if (this.#phase !== 'running' || listener === null) return failure('Headrace is not running yet, or is about to end.')
+    this.#phase = 'handing-over'
+    const successor = this.#candidate = startSuccessor(command, talk => this.#limits.hear(talk))
+    this.#limits.lead(talk => successor.send({ type: 'limits', talk }))
+    const prepared = await successor.prepared()
+    if (!prepared.ok) return this.#keep(successor, prepared.error)
+    // Each database has one writer: ours closes them before the other opens them.
+    this.#control.send({ type: 'stop' })
+    await this.#control.retire(CONTROL_GRACE_MS)
+    this.#successor = successor
+    const succeeded = await successor.succeed({ controlSocket: this.#run.socket, firstLimitsWorker: this.#limits.nextWorker, firstWorker: this.#workers.next }, listener)
+    if (!succeeded.ok) {
+      this.#successor = null
+      if (this.#isHandingOver()) {
+        this.#control = this.#createControl()
+        this.#control.start()
+      }
+      return this.#keep(successor, succeeded.error)
+    }
+    this.#candidate = null
+    onServing(successor.pid)
+    await this.#workers.leave()
+    await this.#limits.stop()
+    this.#sandbox?.kill('SIGTERM')
+    await this.#sandbox?.retire(SANDBOX_GRACE_MS)
+    successor.release()
+    return success(undefined)
+  }
+
+  /** Asked again after a wait: meanwhile it may have been stopped. */
+  #isHandingOver(): boolean {
+    return this.#phase === 'handing-over'
+  }
+
+  #keep(successor: Successor, reason: string): Result<never, string> {
+    successor.kill()
+    this.#candidate = null
+    this.#limits.unlink()
+    if (this.#isHandingOver()) this.#phase = 'running'
+    this.#describe()
+    return failure(`The new Headrace does not take over: ${reason}. This one goes on.`)
+  }
+
   /** Workers finish what they can within the grace period; then control, when it has read their log out; then the sandbox. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stopInOrder()
@@ -145,6 +214,7 @@ export class Supervisor {
   /** Ends everything at once. What the workers had begun is found and counted as `unknown` by the next start. */
   kill(): void {
     this.#phase = 'stopping'
+    this.#candidate?.kill()
     this.#workers.abandon()
     this.#control.abandon()
     this.#sandbox?.abandon()
@@ -153,6 +223,7 @@ export class Supervisor {
 
   async #stopInOrder(): Promise<void> {
     this.#phase = 'stopping'
+    this.#candidate?.kill()
     this.#settleStart?.(failure({ reason: 'It was stopped while starting.', keys: this.#keys }))
     this.#settleStart = null
     await this.#workers.drain()
@@ -164,7 +235,21 @@ export class Supervisor {
     this.#release()
   }
 
+  #createControl(): ChildSlot {
+    return new ChildSlot({
+      fork: () => forkProgram(entry('control'), ['--data', this.#options.data, '--socket', this.#run.socket, ...(this.#options.config === null ? [] : ['--config', this.#options.config])]),
+      onStart: () => this.#briefControl(),
+      onMessage: message => this.#hearControl(message as FromControl), // our own program speaks our own protocol
+      onExit: (how, _incarnation, restartMs) => {
+        this.#controlReady = false
+        this.#died('the control process', how, restartMs)
+      },
+    })
+  }
+
   #claim(): Result<void, string> {
+    // What a predecessor has is handed over at the end.
+    if (this.#options.predecessor !== null) return success(undefined)
     try {
       mkdirSync(this.#options.data, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -174,7 +259,8 @@ export class Supervisor {
   }
 
   #release(): void {
-    this.#run.remove()
+    // A predecessor that goes on keeps its directory.
+    if (!this.#limits.isGuest) this.#run.remove()
     releaseDataDirectory(this.#options.data)
   }
 
@@ -241,7 +327,7 @@ export class Supervisor {
 
   #describe(): void {
     const bound = this.#workers.bound
-    if (this.#phase !== 'running' || bound === null) return
+    if (this.#phase !== 'running' || bound === null || this.#limits.isGuest) return
     const { pids: workers, tls } = this.#workers
     try {
       describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls })
@@ -252,7 +338,7 @@ export class Supervisor {
   }
 
   #died(what: string, how: string, restartMs: number | null): void {
-    if (this.#phase === 'stopping') return
+    if (this.#phase === 'stopping' || (this.#phase === 'handing-over' && restartMs === null && how === LEFT)) return
     if (this.#phase === 'starting') return this.#fail(`${what} ${how} before it was ready.`)
     if (restartMs === null) {
       if (how !== LEFT) this.#options.onProblem(`${what} ${how} while it finished its last answers.`)

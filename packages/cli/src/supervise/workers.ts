@@ -16,6 +16,10 @@ export interface WorkersOptions {
   /** From the command line; null = as configured. */
   readonly host: string | null
   readonly port: number | null
+  /** The socket that a predecessor handed over; null = one is bound. */
+  readonly listener: Listener | null
+  /** Number of the first worker. */
+  readonly first: number
   /** Serves a new worker's leases on its channel. */
   readonly attach: (child: ChildProcess) => ChildProcess
   readonly onMessage: (worker: number, message: FromWorker) => void
@@ -58,8 +62,9 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options
-    this.#numbers = options.count
-    this.#workers = Array.from({ length: options.count }, (_, index) => this.#createWorker(index + 1))
+    this.#listener = options.listener
+    this.#numbers = options.first + options.count - 1
+    this.#workers = Array.from({ length: options.count }, (_, index) => this.#createWorker(options.first + index))
   }
 
   get pids(): readonly number[] {
@@ -83,6 +88,11 @@ export class Workers {
   get state(): readonly { readonly worker: number, readonly message: FromWorker }[] {
     return [...this.#workers, ...this.#leaving].flatMap(({ number, listening, configured, metrics }) =>
       [listening, configured, metrics].filter(message => message !== null).map(message => ({ worker: number, message })))
+  }
+
+  /** The number that no worker has had. */
+  get next(): number {
+    return this.#numbers + 1
   }
 
   get leaving(): readonly number[] {
@@ -115,6 +125,14 @@ export class Workers {
     })
     this.#rolling = rolled
     return rolled
+  }
+
+  /** Another supervisor's workers accept from the socket: ours finish what they have begun, and clients notice nothing. */
+  async leave(): Promise<void> {
+    this.#ending = true
+    this.#listener?.close()
+    for (const worker of this.#workers) this.#leave(worker)
+    await Promise.all([...this.#leaving].map(({ slot }) => slot.retire(LONGEST_MS)))
   }
 
   /** Lets answers finish for the configured grace period, then ends all workers. */
@@ -249,6 +267,8 @@ export class Workers {
   }
 }
 
+/** The grace period ends a worker long before, ms. */
+const LONGEST_MS = 2 ** 31 - 1
 /** A successor that takes longer is none, ms. */
 const READY_MS = 30_000
 /** Cutting off what did not finish and writing the log out takes this long at most, ms. */

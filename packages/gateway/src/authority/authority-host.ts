@@ -1,5 +1,5 @@
 import type { ChildProcess, Serializable } from 'node:child_process'
-import type { BudgetsToAuthority, LimitsToAuthority, SubjectView, TargetsToAuthority } from '@headrace/contract'
+import type { AuthorityState, BudgetsToAuthority, LimitsToAuthority, LimitsToWorker, SubjectView, TargetsToAuthority } from '@headrace/contract'
 import { LeaseAuthority } from './lease-authority.ts'
 import { readState, writeState } from './state-file.ts'
 import { TargetAuthority } from './target-authority.ts'
@@ -11,7 +11,27 @@ export interface AuthorityHostOptions {
   readonly onProblem: (problem: string) => void
   /** Told every second how targets and credentials stand, while workers tell. Left out = nobody wants to know. */
   readonly onTargets?: (subjects: readonly SubjectView[]) => void
+  /** The host in the process that this one succeeds; left out = there is none, and the counters live here from the start. */
+  readonly predecessor?: AuthorityLink
 }
+
+/** Number of the first worker of a host; a successor counts from where its predecessor says. */
+export interface AuthorityLink {
+  readonly firstWorker: number
+  /** To the host at the other end, in order. */
+  readonly send: (message: AuthorityTalk) => void
+}
+
+/** What two hosts say to each other while one hands its counters to the other. */
+export type AuthorityTalk =
+  /** Of and to workers of the sender whose counters are with the other. */
+  | { readonly type: 'up', readonly worker: number, readonly message: LimitsToAuthority }
+  | { readonly type: 'down', readonly worker: number, readonly message: LimitsToWorker }
+  | { readonly type: 'gone', readonly worker: number }
+  | { readonly type: 'learn', readonly budgets: BudgetsToAuthority }
+  /** The successor wants the counters: nothing of its workers comes any more before it has them. */
+  | { readonly type: 'take' }
+  | { readonly type: 'state', readonly state: AuthorityState }
 
 const SWEEP_MS = 1_000
 /** How often the state file is written while something changes, ms: so much of calendar windows' use a crash of the supervisor may forget. */
@@ -20,32 +40,57 @@ const SAVE_MS = 1_000
 const TARGETS_MS = 50
 const TARGETS_TELL_MS = 1_000
 
-/** The lease authority and the target authority at home in the supervisor: on the workers' IPC channels, with a clock, and with a file for what outlives a restart. */
+/**
+ * The lease authority and the target authority at home in the supervisor: on the workers' IPC channels, with a clock, and with a file for what outlives a restart.
+ *
+ * When a supervisor succeeds another, counters move with all who hold of them, so that no limit is exceeded and none refuses in vain:
+ *
+ *   successor    guest --take--> waiting --state--> home      a guest's workers are served by the predecessor
+ *   predecessor  home  --state--> away                        then its own, while they finish, by the successor
+ *
+ * How targets stand is not handed over: the successor finds out within seconds.
+ */
 export class AuthorityHost {
   readonly #options: AuthorityHostOptions
   readonly #children = new Map<number, ChildProcess>()
   readonly #authority: LeaseAuthority
   readonly #targets: TargetAuthority
   readonly #timers: readonly NodeJS.Timeout[]
-  #nextWorker = 1
+  #place: 'home' | 'guest' | 'waiting' | 'away'
+  #link: AuthorityLink | null
+  /** Workers of the other host that are served here. */
+  readonly #guests = new Set<number>()
+  /** What happened while waiting for the counters. */
+  readonly #later: (() => void)[] = []
+  #onHome: ((taken: boolean) => void) | null = null
+  #nextWorker: number
   #saved = 0
   #saving: Promise<void> = Promise.resolve()
   #failing = false
 
   constructor(options: AuthorityHostOptions) {
     this.#options = options
+    this.#link = options.predecessor ?? null
+    this.#place = this.#link === null ? 'home' : 'guest'
+    this.#nextWorker = this.#link?.firstWorker ?? 1
     const send = (worker: number, message: Serializable): void => {
       const child = this.#children.get(worker)
       // A channel that breaks meanwhile is reported by `disconnect`.
       if (child?.connected === true) child.send(message, () => {})
     }
+    const sendLimits = (worker: number, message: LimitsToWorker): void => {
+      // A recall's time may run out when the counters are with the successor already.
+      if (this.#place === 'away') return
+      if (this.#guests.has(worker)) this.#link?.send({ type: 'down', worker, message })
+      else send(worker, message)
+    }
     this.#authority = new LeaseAuthority({
       now: () => performance.now(), wall: Date.now,
       after: (ms, task) => { setTimeout(task, ms).unref() },
-      send,
+      send: sendLimits,
     })
     this.#targets = new TargetAuthority({ now: () => performance.now(), wall: Date.now, random: Math.random, send })
-    this.#restore()
+    if (this.#place === 'home') this.#restore()
     this.#timers = [
       setInterval(() => this.#authority.sweep(), SWEEP_MS).unref(),
       setInterval(() => { void this.save() }, SAVE_MS).unref(),
@@ -59,7 +104,7 @@ export class AuthorityHost {
     const worker = this.#nextWorker++
     this.#children.set(worker, child)
     child.on('message', message => {
-      if (isLimits(message)) this.#authority.receive(worker, message)
+      if (isLimits(message)) this.#receive(worker, message)
       else if (isTargets(message)) this.#targets.receive(worker, message)
     })
     // Not `exit`: what the worker said last may still be in the channel then, and says what it has used.
@@ -70,13 +115,70 @@ export class AuthorityHost {
 
   /** What budgets have used so far, from the ledger: until it has come for a budget, calls that it concerns wait. */
   learn(budgets: BudgetsToAuthority): void {
-    this.#authority.learn(budgets)
+    if (this.#place === 'home') this.#authority.learn(budgets)
+    else if (this.#place === 'waiting') this.#later.push(() => this.#authority.learn(budgets))
+    else this.#link?.send({ type: 'learn', budgets })
+  }
+
+  /** A successor begins: from now on what it says comes to `hear`. */
+  lead(send: (message: AuthorityTalk) => void): void {
+    this.#link = { firstWorker: 0, send }
+  }
+
+  /** The counters are a predecessor's still. */
+  get isGuest(): boolean {
+    return this.#place === 'guest' || this.#place === 'waiting'
+  }
+
+  /** Where a successor's workers are to be counted from. */
+  get nextWorker(): number {
+    return this.#nextWorker
+  }
+
+  /** What the host at the other end says. */
+  hear(talk: AuthorityTalk): void {
+    switch (talk.type) {
+      case 'up':
+        this.#guests.add(talk.worker)
+        this.#receive(talk.worker, talk.message)
+        return
+      case 'down': {
+        const child = this.#children.get(talk.worker)
+        if (child?.connected === true) child.send(talk.message, () => {})
+        return
+      }
+      case 'gone':
+        if (this.#guests.delete(talk.worker)) this.#authority.workerGone(talk.worker)
+        return
+      case 'learn': this.learn(talk.budgets); return
+      case 'take': void this.#handOver(); return
+      case 'state': this.#arrive(talk.state)
+    }
+  }
+
+  /** A successor takes the counters over. Resolves when it has them; false = the predecessor ended before. */
+  take(): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#onHome = resolve
+      this.#place = 'waiting'
+      this.#link?.send({ type: 'take' })
+    })
+  }
+
+  /** The other end is gone, and its workers with it. */
+  unlink(): void {
+    this.#link = null
+    // A successor that died with the counters: what we knew is better than refusing everything.
+    this.#place = 'home'
+    for (const worker of this.#guests) this.#authority.workerGone(worker)
+    this.#guests.clear()
+    this.#onHome?.(false)
   }
 
   /** Writes the state file where something has changed. Resolves when it is written. */
   save(): Promise<void> {
     const path = this.#options.stateFile
-    if (path === null || this.#saved === this.#authority.changes) return this.#saving
+    if (path === null || this.#place !== 'home' || this.#saved === this.#authority.changes) return this.#saving
     this.#saved = this.#authority.changes
     this.#saving = this.#saving.then(() => writeState(path, this.#authority.state())).then(
       () => { this.#failing = false },
@@ -96,8 +198,34 @@ export class AuthorityHost {
 
   #gone(worker: number): void {
     if (!this.#children.delete(worker)) return
-    this.#authority.workerGone(worker)
     this.#targets.workerGone(worker)
+    if (this.#place === 'home') this.#authority.workerGone(worker)
+    else if (this.#place === 'waiting') this.#later.push(() => this.#authority.workerGone(worker))
+    else this.#link?.send({ type: 'gone', worker })
+  }
+
+  #receive(worker: number, message: LimitsToAuthority): void {
+    if (this.#place === 'home') this.#authority.receive(worker, message)
+    else if (this.#place === 'waiting') this.#later.push(() => this.#authority.receive(worker, message))
+    else this.#link?.send({ type: 'up', worker, message })
+  }
+
+  async #handOver(): Promise<void> {
+    // The file has one writer: ours has ended before the successor has anything to write.
+    await this.save()
+    const state = this.#authority.dump()
+    this.#place = 'away'
+    this.#guests.clear()
+    this.#link?.send({ type: 'state', state })
+  }
+
+  #arrive(state: AuthorityState): void {
+    // Whoever holds of them and is not ours is served for the other end.
+    for (const { attachments } of state.counters) for (const { worker } of attachments) if (!this.#children.has(worker)) this.#guests.add(worker)
+    this.#authority.load(state)
+    this.#place = 'home'
+    for (const happen of this.#later.splice(0)) happen()
+    this.#onHome?.(true)
   }
 
   #restore(): void {

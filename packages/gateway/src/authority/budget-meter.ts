@@ -66,6 +66,14 @@ export class BudgetMeter implements Meter {
     for (const [from, units] of used) this.#add(from, units)
   }
 
+  dump(): (readonly [number, number])[] {
+    return [...this.#used]
+  }
+
+  load(dump: readonly (readonly [number, number])[]): void {
+    this.restore(dump)
+  }
+
   #sum({ wall }: Moment): number {
     const since = budgetSince(this.#window, wall)
     const until = budgetPart(this.#window, wall).until

@@ -1,4 +1,4 @@
-import type { CounterSpec, LeaseCall, LeaseDenial, LeaseGrant, LeaseNews } from '@headrace/contract'
+import type { AttachmentState, AuthorityState, CounterSpec, LeaseCall, LeaseDenial, LeaseGrant, LeaseNews } from '@headrace/contract'
 import { BudgetMeter } from './budget-meter.ts'
 import { createMeter, type Meter, type Moment } from './meter.ts'
 
@@ -91,6 +91,37 @@ export class Counter {
     attachment.from = this.#meter.window().from
     this.#attachments.add(attachment)
     return attachment
+  }
+
+  /** For a counter in another process that takes over: nothing may change here afterwards. */
+  dump(): AuthorityState['counters'][number] {
+    const waits = (attachment: Attachment): AttachmentState['waits'] => this.#queue.filter(waiting => waiting.attachment === attachment).map(({ need, want }) => ({ need, want }))
+    return {
+      key: this.key, group: this.group, spec: this.#spec, version: this.#version, closed: this.#closed, meter: this.#meter.dump(this.#ports.moment()),
+      attachments: Array.from(this.#attachments, attachment => {
+        const { worker, id, held, used, mark, from, dry, starvedOf } = attachment
+        return { worker, id, held, used, mark, from, dry, starvedOf: starvedOf === Infinity ? null : starvedOf, waits: waits(attachment) }
+      }),
+    }
+  }
+
+  /** Takes a dump over, before anything else. A recall that was under way is begun again where it is still needed; who waited waits again. */
+  load({ closed, meter, attachments }: AuthorityState['counters'][number]): readonly Attachment[] {
+    this.#closed = closed
+    this.#meter.load(meter, this.#ports.moment())
+    const loaded = attachments.map(({ worker, id, held, used, mark, from, dry, starvedOf }) => {
+      const attachment = Object.assign(new Attachment(worker, id, this), { held, used, mark, from, dry })
+      this.#attachments.add(attachment)
+      this.#starve(attachment, starvedOf ?? Infinity)
+      this.#outside += attachment.outside
+      return attachment
+    })
+    for (const [index, { waits }] of attachments.entries()) {
+      const attachment = loaded[index]
+      if (attachment !== undefined) for (const { need, want } of waits) this.#queue.push({ attachment, need, want, recalled: false })
+    }
+    this.#settle()
+    return loaded
   }
 
   /** Takes over the amount of a later configuration. */

@@ -1,4 +1,4 @@
-import type { BudgetsToAuthority, CounterSpec, CounterState, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
+import type { AuthorityState, BudgetsToAuthority, CounterSpec, CounterState, LeaseNews, LeaseOpen, LimitsToAuthority, LimitsToWorker } from '@headrace/contract'
 import { Counter, type Attachment, type AuthorityOp, type CounterPorts } from './counter.ts'
 import { CalendarMeter, type Moment } from './meter.ts'
 
@@ -101,6 +101,28 @@ export class LeaseAuthority {
       const used = meter.used()
       if (used.length > 0) yield { key, group, spec, used }
     }
+  }
+
+  /** Everything, for an authority in another process that takes over; this one is not to be used afterwards. */
+  dump(): AuthorityState {
+    this.#moment = this.#read()
+    return { counters: Array.from(this.#counters.values(), counter => counter.dump()), learned: [...this.#learned] }
+  }
+
+  /** Takes over, before anything else was heard. Workers keep their numbers. */
+  load({ counters, learned }: AuthorityState): void {
+    this.#turn(() => {
+      for (const group of learned) this.#learned.add(group)
+      for (const state of counters) {
+        const counter = this.#counter(state.key, state.group, state.spec, state.version)
+        for (const attachment of counter.load(state)) {
+          let attachments = this.#workers.get(attachment.worker)
+          if (attachments === undefined) this.#workers.set(attachment.worker, attachments = new Map())
+          attachments.set(attachment.id, attachment)
+        }
+      }
+    })
+    this.#changes++
   }
 
   /** What an earlier authority told. Before the first worker is heard. */

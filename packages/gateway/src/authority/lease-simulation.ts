@@ -30,7 +30,7 @@ export class LeaseSimulation {
   now = 1_000_000
   /** Unix ms minus virtual ms. */
   wallOffset = Date.UTC(2026, 10, 25, 12) - 1_000_000
-  readonly authority: LeaseAuthority
+  authority: LeaseAuthority
   readonly workers: SimulatedWorker[] = []
   readonly outcomes: Outcome[] = []
   messages = 0
@@ -43,11 +43,23 @@ export class LeaseSimulation {
   constructor(rules: readonly LimitRule[], workers: number, delay: () => number) {
     this.#rules = rules
     this.#delay = delay
-    this.authority = new LeaseAuthority({
-      now: () => this.now, wall: () => this.wall(), after: (ms, task) => this.at(ms, task),
+    this.authority = this.#createAuthority(0)
+    for (let count = 0; count < workers; count++) this.start()
+  }
+
+  /** Another authority takes over, in a process whose clock began elsewhere. Messages under way reach it. */
+  handOver(): void {
+    const state = structuredClone(this.authority.dump())
+    this.authority = this.#createAuthority(-123_456)
+    this.authority.load(state)
+  }
+
+  #createAuthority(clock: number): LeaseAuthority {
+    const authority: LeaseAuthority = new LeaseAuthority({
+      now: () => this.now + clock, wall: () => this.wall(), after: (ms, task) => this.at(ms, () => { if (this.authority === authority) task() }),
       send: (id, message) => this.#deliverDown(id, message),
     })
-    for (let count = 0; count < workers; count++) this.start()
+    return authority
   }
 
   wall(): number {

@@ -21,6 +21,10 @@ export interface Meter {
   readonly capacity: number
   /** Takes another amount over, keeping what was used. */
   adopt(spec: CounterSpec, at: Moment): void
+  /** What was used, for a meter of the same spec in another process: units by the begin of their window, or what there is without windows. */
+  dump(at: Moment): (readonly [from: number, units: number])[]
+  /** Takes a dump over. Before anything else was used. */
+  load(dump: readonly (readonly [from: number, units: number])[], at: Moment): void
 }
 
 const ALWAYS: TimeWindow = Object.freeze({ from: 0, until: Infinity })
@@ -79,6 +83,15 @@ class RateMeter implements Meter {
 
   idle(at: Moment): boolean {
     return this.#tat <= at.now
+  }
+
+  /** The debt in ms: another process counts time from elsewhere. */
+  dump(at: Moment): (readonly [number, number])[] {
+    return [[0, this.#tat - at.now]]
+  }
+
+  load(dump: readonly (readonly [number, number])[], at: Moment): void {
+    this.#tat = at.now + (dump[0]?.[1] ?? 0)
   }
 }
 
@@ -144,6 +157,14 @@ export class CalendarMeter implements Meter {
     for (const [from, units] of used.slice(-REMEMBERED_WINDOWS)) this.#add(from, units)
   }
 
+  dump(): (readonly [number, number])[] {
+    return this.used()
+  }
+
+  load(dump: readonly (readonly [number, number])[]): void {
+    this.restore(dump)
+  }
+
   #follow({ wall }: Moment): void {
     if (wall < this.#window.from || wall >= this.#window.until) this.#window = windowAt(this.#period, wall)
   }
@@ -201,5 +222,13 @@ class SlotMeter implements Meter {
 
   idle(): boolean {
     return this.#out === 0
+  }
+
+  dump(): (readonly [number, number])[] {
+    return [[0, this.#out]]
+  }
+
+  load(dump: readonly (readonly [number, number])[]): void {
+    this.#out = dump[0]?.[1] ?? 0
   }
 }
