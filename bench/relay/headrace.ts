@@ -18,6 +18,9 @@ export interface HeadraceOptions {
   readonly entries?: number
   /** Start through the `headrace` command, supervisor and control included; else one worker alone, spoken to as the supervisor does. */
   readonly whole: boolean
+  /** With `whole`: how many workers (1), and the cores that all processes may use (the gateway's one). */
+  readonly workers?: number
+  readonly cores?: string
   readonly cpuProf?: string | null
   /** The configuration's `limits`; with some a lease authority must be attached `onWorker`. */
   readonly limits?: readonly object[]
@@ -112,10 +115,10 @@ async function startWhole(home: string, port: number, text: string, env: NodeJS.
   const file = join(home, 'headrace.yaml')
   const data = join(home, 'data')
   writeFileSync(file, text)
-  const child = spawnPinned(GATEWAY_CORE, process.execPath, [COMMAND, 'start', '--config', file, '--data', data, '--port', String(port), '--workers', '1'], false, env)
+  const child = spawnPinned(options.cores ?? GATEWAY_CORE, process.execPath, [COMMAND, 'start', '--config', file, '--data', data, '--port', String(port), '--workers', String(options.workers ?? 1)], false, env)
   try {
     await listening(port, child)
-    const pids = await readPids(join(data, 'headrace.pid.json'))
+    const pids = await readPids(join(data, 'headrace.pid.json'), options.workers ?? 1)
     return { name: options.name, port: () => port, workers: () => pids.workers, all: () => processTree(child.pid ?? 0), stop: () => stopProcess(child) }
   } catch (error) {
     await stopProcess(child)
@@ -124,11 +127,11 @@ async function startWhole(home: string, port: number, text: string, env: NodeJS.
 }
 
 /** The command takes its directory first and names its workers when they listen. */
-async function readPids(file: string): Promise<{ readonly workers: readonly number[] }> {
+async function readPids(file: string, workers: number): Promise<{ readonly workers: readonly number[] }> {
   for (let i = 0; i < 100; i++) {
     if (existsSync(file)) {
       const pids = JSON.parse(readFileSync(file, 'utf8')) as { workers: number[] } // written by our own supervisor
-      if (pids.workers.length > 0) return pids
+      if (pids.workers.length >= workers) return pids
     }
     await delay(50)
   }

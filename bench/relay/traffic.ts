@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LOAD_CORE } from './machinery.ts'
 
-export type Traffic = 'json' | 'tls' | 'burst' | 'spaced' | 'hold'
+export type Traffic = 'json' | 'half' | 'tls' | 'burst' | 'spaced' | 'hold'
 export const API_KEY = 'hr_bench_0123456789abcdef0123456789abcdef'
 export const CHUNKS = 50
 
@@ -12,6 +12,8 @@ const BODY_BYTES = 904
 /** Connections, and what a valid answer's end holds. Public names differ from the provider's, so that a gateway has to rewrite. */
 export const SHAPES: Readonly<Record<Traffic, { readonly model: string, readonly connections: number, readonly need: string, readonly stream: boolean }>> = Object.freeze({
   json: { model: 'my-json', connections: 32, need: '"total_tokens":400', stream: false },
+  // JSON on half the connections: the load of one worker of two.
+  half: { model: 'my-json', connections: 16, need: '"total_tokens":400', stream: false },
   tls: { model: 'my-tls-json', connections: 32, need: '"total_tokens":400', stream: false },
   burst: { model: 'my-burst', connections: 16, need: '[DONE]', stream: true },
   spaced: { model: 'my-spaced', connections: 200, need: '[DONE]', stream: true },
