@@ -21,6 +21,8 @@ const CLASSES = {
   'head-too-large': [OpenAI.APIError, RequestHeaderFieldsTooLargeError],
   'client-timeout': [OpenAI.APIError, RequestTimeoutError],
   'client-closed': [OpenAI.APIError, ClientClosedRequestError],
+  'idempotency-conflict': [OpenAI.ConflictError, Anthropic.ConflictError],
+  'idempotency-mismatch': [OpenAI.UnprocessableEntityError, Anthropic.UnprocessableEntityError],
   'rate-limited': [OpenAI.RateLimitError, Anthropic.RateLimitError],
   'budget-exceeded': [OpenAI.RateLimitError, Anthropic.RateLimitError],
   'overloaded': [OpenAI.InternalServerError, OverloadedError],

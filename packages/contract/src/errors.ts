@@ -3,6 +3,7 @@ export type ErrorKind =
   // The client's doing: never retried, never blamed on a target.
   | 'invalid-request' | 'unauthenticated' | 'forbidden' | 'not-found' | 'method-not-allowed' | 'model-not-found'
   | 'unsupported-media-type' | 'body-too-large' | 'head-too-large' | 'client-timeout' | 'client-closed'
+  | 'idempotency-conflict' | 'idempotency-mismatch'
   // Ours.
   | 'rate-limited' | 'budget-exceeded' | 'overloaded' | 'shutting-down' | 'internal'
   // The provider's, before or after commitment.
@@ -57,6 +58,8 @@ export const ERROR_POLICY = Object.freeze({
   'head-too-large': client(431, 'head_too_large'),
   'client-timeout': client(408, 'request_timeout'),
   'client-closed': client(499, 'client_closed_request'),
+  'idempotency-conflict': client(409, 'idempotency_conflict', 'idempotency_error'),
+  'idempotency-mismatch': client(422, 'idempotency_key_reused', 'idempotency_error'),
   'rate-limited': { ...ours(429, 'rate_limit_exceeded', 'rate_limit_error'), logLevel: 'info' },
   'budget-exceeded': { ...ours(429, 'insufficient_quota', 'insufficient_quota'), logLevel: 'info' },
   'overloaded': ours(503, 'overloaded'),

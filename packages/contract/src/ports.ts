@@ -1,3 +1,4 @@
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer } from './idempotency.ts'
 import type { LedgerEntry, SpendQuery, SpendRow } from './ledger.ts'
 import type { CallRecord, LogQuery, LogRow } from './record.ts'
 import type { KeyRecord } from './principal.ts'
@@ -49,6 +50,28 @@ export interface LedgerStore {
   find(callId: string): LedgerEntry | null
   /** Sums, exact. Entries that are only `reserved` are not in them. */
   spend(query: SpendQuery): readonly SpendRow[]
+  close(): void
+}
+
+/**
+ * Idempotency keys and the answers kept under them (`idempotency.ts`). Every change is durable when it returns. Names of other tenants are unknown names
+ * (invariant 8). `now`: Unix ms; what is over by then is as if it had never been.
+ */
+export interface IdempotencyStore {
+  /** Takes the key if it is free, else tells what it is. Whoever has won wins again with the same token: its first answer may have been lost. */
+  claim(claim: IdempotencyClaim, now: number): ClaimState
+  /** The claim of this token is over: its answer is kept until then, or, null, only that there was one. False = the claim no longer stood, and nothing has changed. */
+  settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): boolean
+  /** The claim of this token came to nothing: the key is free. False as above. */
+  release(name: IdempotencyName, token: string): boolean
+  /** Null = nothing is kept under this name. */
+  read(name: IdempotencyName, now: number): KeptAnswer | null
+  /** The processes whose claims run. */
+  owners(): readonly string[]
+  /** A process is gone: its claims are free, or unknown. Returns their names. */
+  abandon(owner: string, how: AfterCrash): readonly IdempotencyName[]
+  /** Deletes at most `most` keys: those whose time is over, else, while more than `maxBytes` are kept, the oldest answers. Returns how many: 0 = within bounds. */
+  prune(now: number, maxBytes: number, most: number): number
   close(): void
 }
 

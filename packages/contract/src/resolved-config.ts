@@ -1,4 +1,5 @@
 import type { CapacityRule } from './capacity.ts'
+import type { IdempotencyPolicy } from './idempotency.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
 import type { KeyRecord } from './principal.ts'
@@ -25,6 +26,8 @@ export interface ResolvedConfig {
   readonly policy: Policy
   /** Left out = everything is kept. */
   readonly log?: LogBounds
+  /** Null or left out = an `Idempotency-Key` means nothing. */
+  readonly idempotency?: IdempotencyPolicy | null
 }
 
 /** What the call log keeps. */

@@ -3,6 +3,7 @@ import type { Result } from './errors.ts'
 import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
 import type { Hooks } from './hooks.ts'
+import type { IdempotencyPolicy } from './idempotency.ts'
 
 /** The wire formats we speak; the union grows with each dialect. */
 export type DialectId = 'openai-chat' | 'anthropic-messages'
@@ -100,6 +101,8 @@ export interface Snapshot {
   models(principal: Principal): readonly ModelEntry[]
   readonly hooks: Hooks
   readonly policy: Policy
+  /** How requests with an `Idempotency-Key` are treated; null or left out = as any other. */
+  readonly idempotency?: IdempotencyPolicy | null
 }
 
 /** Gateway-wide switches that the hot path reads. */

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
-import type { SubjectView, ToControl } from '@headrace/contract'
-import { RateWindow, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
+import { keySocket, type SubjectView, type ToControl } from '@headrace/contract'
+import { RateWindow, readKeptAnswer, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
 import type { AdminServer } from './admin/server.ts'
 import { BudgetWatch } from './budgets/budget-watch.ts'
 import { ConfigKeeper } from './config/config-keeper.ts'
 import { watchFile } from './config/watch-file.ts'
 import { Fleet } from './fleet/fleet.ts'
+import { KeyDesk } from './idempotency/key-desk.ts'
+import { startKeyServer, type KeyServer } from './idempotency/key-server.ts'
 import type { ControlArguments } from './main.ts'
 import { ProblemList } from './problem-list.ts'
 import { fatal, say, tell } from './supervisor-link.ts'
@@ -29,6 +31,8 @@ export class ControlProcess {
   #targets: readonly SubjectView[] = []
   #logs: LogWriter | null = null
   #server: AdminServer | null = null
+  #keyDesk: KeyDesk | null = null
+  #keyServer: KeyServer | null = null
   #starting: Promise<void> | null = null
   #stopping = false
 
@@ -48,6 +52,7 @@ export class ControlProcess {
     else if (message.type === 'worker-exit') {
       this.#fleet.exited(message.worker)
       this.#logs?.workerExited(message.segmentPrefix)
+      this.#abandonKeys()
     } else if (message.type === 'sandbox') this.#hearSandbox(message.url)
     else if (message.type === 'targets') this.#targets = message.subjects
     else if (message.type === 'reload') this.#background(this.#started(() => this.#keeper.reload({ onlyIfChanged: false })))
@@ -61,6 +66,7 @@ export class ControlProcess {
     await this.#starting?.catch(() => undefined)
     for (const stop of this.#stops) stop()
     await this.#server?.close()
+    await this.#keyServer?.close()
     await this.#logs?.stop()
     await this.#keys.close()
     process.exit(0)
@@ -77,7 +83,8 @@ export class ControlProcess {
     if (!started.ok) return fatal(`The configuration cannot be used:\n${started.error.text}`)
     const database = join(data, 'calls.db')
     const ledger = join(data, 'ledger.db')
-    const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, ledger, onProblem: problem => this.#logProblems.add(problem) })
+    const logs = this.#logs = startLogWriter({ directory: join(data, 'journal'), database, ledger, keys: join(data, 'idempotency.db'), onProblem: problem => this.#logProblems.add(problem) })
+    await this.#serveKeys(join(data, 'idempotency.db'), logs)
     this.#watchBudgets(ledger, logs)
     this.#keeper.onChange(changed => { if (changed.log !== undefined) logs.keep(changed.log) })
     if (config !== null) this.#stops.push(watchFile(config, () => this.#background(this.#keeper.reload({ onlyIfChanged: true })), say))
@@ -90,6 +97,21 @@ export class ControlProcess {
       calls: { database, onRow: logs.onRow, recovered: logs.recovered, problems: () => this.#logProblems.list() },
     }, socket)
     tell({ type: 'ready' })
+  }
+
+  async #serveKeys(path: string, logs: LogWriter): Promise<void> {
+    const desk = this.#keyDesk = new KeyDesk({
+      keys: logs.keys, read: (name, now) => readKeptAnswer(path, name, now), wall: Date.now, afterCrash: () => this.#keeper.current.idempotency?.afterCrash ?? 'retry',
+    })
+    this.#keyServer = await startKeyServer(desk, keySocket(this.#arguments.socket))
+    this.#keeper.onChange(changed => { if (changed.idempotency != null) logs.keepAnswers(changed.idempotency.totalBytes) })
+    // What died with the whole installation.
+    this.#abandonKeys()
+  }
+
+  /** Claims of processes that are gone. One that cannot be given up now is looked at again with the next worker that ends, and ends with its time. */
+  #abandonKeys(): void {
+    void this.#keyDesk?.abandonDead().catch((error: unknown) => this.#logProblems.add(`Idempotency keys cannot be written: ${error instanceof Error ? error.message : String(error)}`))
   }
 
   #watchBudgets(ledger: string, logs: LogWriter): void {

@@ -1,9 +1,12 @@
 import {
-  Exchange, gatewayError,
-  type ClientSink, type GatewayError, type Plan, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
+  ERROR_POLICY, Exchange, gatewayError,
+  type ClientSink, type GatewayError, type IdempotencyPolicy, type KeptAnswer, type Plan, type Principal, type RelayDialect, type ScannedRequest, type Serve, type Snapshot,
 } from '@headrace/contract'
 import { Attempts } from './attempts.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
+import type { KeyBook } from './idempotency/key-book.ts'
+import { KeyedRequest } from './idempotency/keyed-request.ts'
+import { fingerprintOf, nameOf, readKey } from './idempotency/request-key.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
 import { Admission } from './orchestration/limits/limiter.ts'
 import type { AttemptLayers } from './prepared-call.ts'
@@ -12,11 +15,13 @@ import type { AttemptLayers } from './prepared-call.ts'
 export interface JourneyLayers extends AttemptLayers {
   readonly snapshot: () => Snapshot
   readonly nextId: () => string
+  /** Idempotency keys; null = nobody keeps them. `owner`: identity of this process. */
+  readonly keys: { readonly book: KeyBook, readonly owner: string } | null
 }
 
 /**
  * A model call's journey, top to bottom: who is calling, what is asked, where it may go, does a plugin object - then the attempts.
- * Nothing is awaited before the first attempt but a lease that has run out and a plugin
+ * Nothing is awaited before the first attempt but an idempotency key where the client sends one, a lease that has run out and a plugin
  * (invariants 6 and 12). Every way out answers the client and settles the exchange.
  */
 export function createJourney(layers: JourneyLayers): Serve {
@@ -45,10 +50,59 @@ export function createJourney(layers: JourneyLayers): Serve {
       x, dialect, sink, body, scanned: scanned.value, plan: plan.value, dialectHeaders: dialect.forwardedHeaders(head),
       acceptsRestart: plan.value.rescue === 'restart' && head.header('headrace-accept-restart') === '1',
     }
-    const admission = layers.limiter.admit(x, body, x.maxOutput)
-    if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
-    else depart(layers, request, admission)
+    const key = snapshot.idempotency == null ? undefined : head.header('idempotency-key')
+    if (key === undefined || snapshot.idempotency == null) admit(layers, request)
+    else claim(layers, request, principal.value, key, snapshot.idempotency)
   }
+}
+
+function admit(layers: JourneyLayers, request: Request): void {
+  const { x, body } = request
+  const admission = layers.limiter.admit(x, body, x.maxOutput)
+  if (admission instanceof Promise) void admission.then(late => depart(layers, request, late))
+  else depart(layers, request, admission)
+}
+
+/** The first request with a key is run and its answer kept; whoever comes with the same one gets that answer. */
+function claim(layers: JourneyLayers, request: Request, principal: Principal, header: string, policy: IdempotencyPolicy): void {
+  const { x, dialect, sink, body, plan, dialectHeaders, acceptsRestart } = request
+  const key = readKey(header)
+  if (!key.ok) return refuse(layers, x, dialect, sink, key.error)
+  if (layers.keys === null) return refuse(layers, x, dialect, sink, gatewayError('invalid-request', 'This gateway runs without a store for idempotency keys. Leave the header out.', { param: 'Idempotency-Key' }))
+  new KeyedRequest(layers.keys.book, {
+    name: nameOf(principal, key.value), fingerprint: fingerprintOf(x.dialect, x.operation, `${dialectHeaders}${acceptsRestart}`, body), owner: layers.keys.owner, policy,
+    longestMs: Math.max(...plan.targets.map(target => target.timeouts.total)),
+  }, sink, {
+    lead: recorded => admit(layers, { ...request, sink: recorded }),
+    replay: answer => replay(layers, request, answer),
+    refuse: error => refuse(layers, x, dialect, sink, error),
+    left: () => leave(layers, x),
+  }).start()
+}
+
+/** Gives a kept answer again: no provider sees anything, no limit counts it, and it has a row of its own. */
+function replay(layers: JourneyLayers, { x, dialect, sink }: Request, { status, headers, stream, body }: KeptAnswer): void {
+  const lines = `${headers}${dialect.requestIdHeader}: ${x.requestId}\r\nidempotent-replayed: true\r\n${layers.limiter.headers(x)}`
+  x.status = status
+  x.responseBytes = body.length
+  x.route = '[{"did":"replayed","why":"its idempotency key was answered before"}]'
+  x.committedAt = x.settledAt = performance.now()
+  if (stream) {
+    sink.begin(status, lines)
+    sink.write(body, true)
+    sink.end()
+  } else sink.respond(status, lines, body)
+  layers.journal.settle(x, 'answered', true)
+  layers.metrics.observe(x, true)
+}
+
+/** The client left while it was not yet known what its key is. */
+function leave(layers: JourneyLayers, x: Exchange): void {
+  x.error = 'client-closed'
+  x.status = ERROR_POLICY['client-closed'].status
+  x.settledAt = performance.now()
+  layers.journal.settle(x, 'refused', true)
+  layers.metrics.observe(x, true)
 }
 
 /** More output tokens than any call writes: what a client allows is cut to it. */

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { processIdentity } from '@headrace/bytes'
 import {
-  budgetLimit, success,
+  budgetLimit, keySocket, success,
   type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
   type TargetsToAuthority, type TargetsToWorker,
 } from '@headrace/contract'
 import { CertificateWatch } from './edge/certificate-watch.ts'
 import { refuseCoding } from './edge/content-coding.ts'
 import { createEdge } from './edge/edge.ts'
+import { KeyBook } from './idempotency/key-book.ts'
+import { KeyClient } from './idempotency/key-client.ts'
 import { createJourney } from './journey.ts'
 import { createLocalAnswers } from './local-answers.ts'
 import { createJournal } from './observability/journal.ts'
@@ -92,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sweeping = setInterval(() => limiter.sweep(), LIMITS_SWEEP_MS).unref()
   const targetBoard = new TargetBoard({ now: () => performance.now(), send: options.tellAuthority, soon: setImmediate })
   const reporting = setInterval(() => targetBoard.flush(), TARGETS_REPORT_MS).unref()
+  const keys = options.controlSocket === null ? null : { book: new KeyBook(new KeyClient(keySocket(options.controlSocket)), { now: () => performance.now(), pause }), owner: processIdentity(process.pid) }
   let draining = false
   let snapshot: Snapshot
 
@@ -113,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const serve = createJourney({
     dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, limiter, capacity, retryBudget: new RetryBudget(() => performance.now(), () => targetBoard.workers),
     targetBoard, targetPicker: new TargetPicker(targetBoard, () => performance.now()),
-    dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId,
+    dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId, keys,
   })
   const local = createLocalAnswers({
     dialectOf, snapshot: currentSnapshot, authenticate, nextId,
@@ -146,11 +151,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
     },
     hearAuthority: message => message.type === 'limits' ? limiter.receive(message) : targetBoard.receive(message),
-    metrics: () => capacity.addTo(metrics.exportState()),
+    metrics: () => {
+      const state = capacity.addTo(metrics.exportState())
+      return keys === null ? state : keys.book.addTo(state)
+    },
     async drain(graceMs, succeeded) {
       draining = !succeeded
       certificateWatch.close()
       await edge.drain(graceMs, succeeded)
+      keys?.book.close()
       clearInterval(sweeping)
       clearInterval(reporting)
       limiter.close()
@@ -165,6 +174,10 @@ function dialectOf(head: RequestHead | null): RelayDialect {
   const route = head === null ? undefined : ROUTES.get(head.path)
   if (route !== undefined) return DIALECTS.relay[route.dialect]
   return head?.header('anthropic-version') === undefined ? openAiChat : anthropicMessages
+}
+
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined)
 }
 
 /** Ids unique over restarts and workers: 48 random bits of this boot, then a counter. */

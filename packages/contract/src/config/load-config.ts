@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { failure, success, type Result } from '../errors.ts'
+import type { IdempotencyPolicy } from '../idempotency.ts'
 import type { KeyRecord } from '../principal.ts'
 import type { ResolvedConfig, ServerConfig } from '../resolved-config.ts'
 import type { ConfigError } from './config-error.ts'
@@ -75,8 +76,13 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,
       jsonDepth: file.server.limits.json_depth,
     },
+    idempotency: resolveIdempotency(file.idempotency),
     log: { retentionMs: file.log.retention, maxBytes: file.log.max_size },
   }
+}
+
+function resolveIdempotency({ enabled, ttl, max_answer, max_size, after_crash }: ConfigFile['idempotency']): IdempotencyPolicy | null {
+  return enabled ? { ttlMs: ttl, answerBytes: max_answer, totalBytes: max_size, afterCrash: after_crash } : null
 }
 
 function resolveServer(server: ConfigFile['server'], path: string | null): ServerConfig {

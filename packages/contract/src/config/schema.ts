@@ -158,6 +158,13 @@ export const fileSchema = strictMap({
   budgets: listOf(budget, MAX_BUDGETS, 'a list of budgets').nullish(),
   capacity: z.record(text(/^[^/\s*]+\/[^\p{Cc}\p{Cs}*]{0,256}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), capacity, { error: 'expected a map of targets to what their engine takes' }).nullish()
     .describe('How many requests an engine takes at the same time, by `provider/model`; more wait in a queue.'),
+  idempotency: section({
+    enabled: flag(true).describe('Requests with an `Idempotency-Key` are run once; sent again they get the first answer.'),
+    ttl: duration('24h', MINUTE, 30 * DAY).describe('How long a key stands.'),
+    max_answer: size('1MiB', 1_024, 16 * 2 ** 20).describe('A longer answer is not kept: the key is then refused with 409 until its time is over.'),
+    max_size: size('1GiB', 2 ** 20, 2 ** 40).describe('Of all kept answers; above it the oldest go.'),
+    after_crash: oneOf(['retry', 'conflict']).prefault('retry').describe('What a key means whose worker died while it ran the request: it may be run again, or nobody knows and 409 is told.'),
+  }),
   log: section({
     calls: flag(true).describe('Write the call log.'),
     bodies: oneOf(['none', 'full']).prefault('none').describe('Keep request and answer bodies in the log.'),

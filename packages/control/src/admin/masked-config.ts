@@ -28,12 +28,13 @@ export const maskedConfigSchema = z.object({
   })),
   capacity: z.array(z.object({ name: z.string(), concurrency: z.number(), queue: z.number(), waitMs: z.number(), targetMs: z.number(), intervalMs: z.number() })),
   policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  idempotency: z.object({ ttlMs: z.number(), answerBytes: z.number(), totalBytes: z.number(), afterCrash: z.enum(['retry', 'conflict']) }).nullable().describe('Null = an `Idempotency-Key` means nothing.'),
   log: z.object({ retentionMs: z.number(), maxBytes: z.number().describe('Of the database, in use.') }).nullable().describe('What the call log keeps; null = everything.'),
 })
 export type MaskedConfig = z.infer<typeof maskedConfigSchema>
 
 /** The configuration in force without its secrets: credentials, header values (some carry keys), proxy passwords, key digests. */
-export function maskedConfig({ version, server, providers, models, keys, limits, prices, budgets, capacity, policy, log }: ResolvedConfig): MaskedConfig {
+export function maskedConfig({ version, server, providers, models, keys, limits, prices, budgets, capacity, policy, idempotency, log }: ResolvedConfig): MaskedConfig {
   return {
     version,
     server: { host: server.host, port: server.port, tls: server.tls, corsOrigins: [...server.corsOrigins], limits: { ...server.limits }, drainMs: server.drainMs },
@@ -45,6 +46,7 @@ export function maskedConfig({ version, server, providers, models, keys, limits,
     budgets: (budgets ?? []).map(({ name, per, match, amount, window, mode }) => ({ name, per: [...per], match: maskedMatch(match), amount: dollars(amount), window, mode })),
     capacity: (capacity ?? []).map(rule => ({ ...rule })),
     policy: { ...policy },
+    idempotency: idempotency == null ? null : { ...idempotency },
     log: log === undefined ? null : { retentionMs: log.retentionMs, maxBytes: log.maxBytes },
   }
 }

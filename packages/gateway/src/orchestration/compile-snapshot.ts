@@ -51,6 +51,7 @@ export function compileSnapshot(config: ResolvedConfig, hooks: Hooks = NO_HOOKS)
     },
     hooks: Object.freeze({ ...hooks }),
     policy: Object.freeze({ ...config.policy }),
+    idempotency: config.idempotency == null ? null : Object.freeze({ ...config.idempotency }),
   })
   return { snapshot, credentials: vault(providers) }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
+import { KeyWriter } from '../idempotency/key-writer.ts'
 import { SqliteLedgerStore } from '../sqlite/ledger-store.ts'
 import { SqliteLogStore } from '../sqlite/log-store.ts'
 import { LogCollector } from './log-collector.ts'
@@ -22,21 +23,26 @@ if (parentPort !== null) {
   port.close()
 }
 
-async function run({ directory, database, ledger: ledgerPath, keep }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
+async function run({ directory, database, ledger: ledgerPath, keys: keysPath, keep, keptBytes }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
   const exited = new Set<string>()
   const wake = new AbortController()
   let following = false
+  const keys = keysPath === null ? null : new KeyWriter(keysPath, tell)
   let bounds = keep
+  let answerBytes = keptBytes
   /** When old rows were last looked for; monotonic ms. */
   let pruned = -Infinity
   listen(message => {
     if (message.type === 'exited') exited.add(message.prefix)
     else if (message.type === 'follow') following = message.on
-    else if (message.type === 'keep') {
+    else if (message.type === 'key') keys?.take(message)
+    else if (message.type === 'keep-answers') {
+      answerBytes = message.maxBytes
+      pruned = -Infinity
+    } else if (message.type === 'keep') {
       bounds = message.bounds
       pruned = -Infinity
-    }
-    else wake.abort()
+    } else wake.abort()
   })
   const pause = (ms: number): Promise<unknown> => delay(ms, undefined, { signal: wake.signal }).catch(() => undefined)
 
@@ -49,6 +55,7 @@ async function run({ directory, database, ledger: ledgerPath, keep }: LogWriterD
       await pause(AFTER_FAILURE_MS)
     }
   }
+  keys?.close()
 
   /** Until told to stop. */
   async function collect(): Promise<void> {
@@ -78,8 +85,10 @@ async function run({ directory, database, ledger: ledgerPath, keep }: LogWriterD
           checked = performance.now()
         }
         await pass()
-        if (bounds === null || performance.now() - pruned < PRUNE_EVERY_MS) continue
+        if (performance.now() - pruned < PRUNE_EVERY_MS) continue
         pruned = performance.now()
+        await keys?.prune(answerBytes, Date.now())
+        if (bounds === null) continue
         // New rows are stored between two steps, so that nobody waits for old ones.
         for (const _ of prune(store, bounds, Date.now())) {
           await turn()

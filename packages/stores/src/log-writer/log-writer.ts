@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { CallRecord, LogBounds } from '@headrace/contract'
+import { KeyCalls } from '../idempotency/key-calls.ts'
+import type { KeyOrder, KeyOutcome } from '../idempotency/key-operations.ts'
 
 export interface LogWriterOptions {
   /** Where the workers' segments are. Created if missing. */
@@ -9,6 +11,8 @@ export interface LogWriterOptions {
   readonly database: string
   /** Path of the ledger's SQLite file; left out = no ledger is kept. */
   readonly ledger?: string
+  /** Path of the SQLite file of idempotency keys; left out = none are kept. It is made with the first key. */
+  readonly keys?: string
   /** What to keep; left out = everything. */
   readonly keep?: LogBounds
   /** Hears in words of damage skipped and of failures; the writer goes on by itself. */
@@ -22,6 +26,10 @@ export interface LogWriter {
   workerExited(prefix: string): void
   /** Changes what is kept. */
   keep(bounds: LogBounds): void
+  /** Bytes of answers kept under idempotency keys, all together. */
+  keepAnswers(maxBytes: number): void
+  /** Idempotency keys. Without a file for them every call fails. */
+  readonly keys: Pick<KeyCalls, 'run'>
   /** Rows as they are stored, for following. Returns the unsubscriber. */
   onRow(listener: (record: CallRecord) => void): () => void
   /** Reads and stores what is there, then ends the thread. */
@@ -29,11 +37,11 @@ export interface LogWriter {
 }
 
 /** What the thread begins with. */
-export interface LogWriterData { readonly directory: string, readonly database: string, readonly ledger: string | null, readonly keep: LogBounds | null }
+export interface LogWriterData { readonly directory: string, readonly database: string, readonly ledger: string | null, readonly keys: string | null, readonly keep: LogBounds | null, readonly keptBytes: number }
 /** To the thread. */
-export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'stop' }
+export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'keep-answers', readonly maxBytes: number } | KeyOrder | { readonly type: 'stop' }
 /** From the thread. */
-export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string }
+export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string } | KeyOutcome
 
 const RESTART_MS = 1000
 
@@ -44,24 +52,32 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
   const recovered = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
   let keep = options.keep ?? null
+  let keptBytes = Infinity
   let stopping = false
   let restart: NodeJS.Timeout | null = null
   let thread = start()
   const post = (message: ToLogWriter): void => thread.postMessage(message)
+  const keys = new KeyCalls(order => {
+    if (options.keys === undefined || thread.threadId === -1) return false
+    post(order)
+    return true
+  })
 
   function start(): Worker {
     // The thread's file has this file's extension: `.ts` in the sources, `.mjs` or `.js` when bundled.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     const worker = new Worker(new URL(`./log-writer-thread${extension}`, import.meta.url), {
-      workerData: { directory: options.directory, database: options.database, ledger: options.ledger ?? null, keep } satisfies LogWriterData,
+      workerData: { directory: options.directory, database: options.database, ledger: options.ledger ?? null, keys: options.keys ?? null, keep, keptBytes } satisfies LogWriterData,
     })
     worker.on('message', (message: FromLogWriter) => {
       if (message.type === 'recovered') recovered.resolve()
       else if (message.type === 'problem') options.onProblem?.(message.problem)
+      else if (message.type === 'key' || message.type === 'key-failed') keys.hear(message)
       else for (const record of message.records) for (const listener of listeners) listener(record)
     })
     worker.on('error', error => options.onProblem?.(`The log writer failed and is started again: ${error instanceof Error ? error.message : String(error)}`))
     worker.on('exit', () => {
+      keys.lost()
       if (stopping) return ended.resolve()
       restart = setTimeout(() => {
         thread = start()
@@ -78,6 +94,11 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
       keep = bounds
       post({ type: 'keep', bounds })
     },
+    keepAnswers(maxBytes) {
+      keptBytes = maxBytes
+      post({ type: 'keep-answers', maxBytes })
+    },
+    keys,
     onRow(listener) {
       listeners.add(listener)
       post({ type: 'follow', on: true })

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, expect, it } from 'vitest'
+import { idempotencyStoreSuite } from '../suites/idempotency-store-suite.ts'
 import { keyStoreSuite } from '../suites/key-store-suite.ts'
 import { ledgerStoreSuite } from '../suites/ledger-store-suite.ts'
 import { logStoreSuite } from '../suites/log-store-suite.ts'
 import { sampleRecord } from '../suites/sample-record.ts'
+import { readKeptAnswer, SqliteIdempotencyStore } from './idempotency-store.ts'
 import { SqliteKeyStore } from './key-store.ts'
 import { SqliteLedgerStore } from './ledger-store.ts'
 import { SqliteLogStore } from './log-store.ts'
@@ -20,6 +22,7 @@ const fresh = (): string => join(directory, `${++count}.db`)
 ledgerStoreSuite('sqlite', () => new SqliteLedgerStore(fresh()))
 logStoreSuite('sqlite', () => new SqliteLogStore(fresh()))
 keyStoreSuite('sqlite', () => new SqliteKeyStore(fresh()))
+idempotencyStoreSuite('sqlite', () => new SqliteIdempotencyStore(fresh()))
 
 it('readLogs reads beside the writer and after it, and finds nothing where there is no file', () => {
   const path = fresh()
@@ -29,6 +32,24 @@ it('readLogs reads beside the writer and after it, and finds nothing where there
   expect(readLogs(path, { tenant: 'default' })).toHaveLength(1)
   store.close()
   expect(readLogs(path, { tenant: 'default' })).toHaveLength(1)
+})
+
+it('keys outlive their store, and readKeptAnswer reads beside the writer; it finds nothing where there is no file', () => {
+  const path = fresh()
+  const name = { tenant: 'default', id: 'a' }
+  const claim = { ...name, fingerprint: 'f', owner: '1', token: 't', until: 2 }
+  expect(readKeptAnswer(path, name, 0)).toBeNull()
+  const store = new SqliteIdempotencyStore(path)
+  store.claim(claim, 0)
+  store.claim({ ...claim, id: 'b' }, 0)
+  store.settle(name, 't', { status: 200, headers: '', stream: false, body: Buffer.from('x') }, 2)
+  expect(readKeptAnswer(path, name, 1)?.body.toString()).toBe('x')
+  store.close()
+  const again = new SqliteIdempotencyStore(path)
+  expect([again.claim(claim, 1), again.claim({ ...claim, id: 'b', token: 'u' }, 1)]).toEqual(['kept', 'running'])
+  expect(() => again.together(() => { again.release({ ...name, id: 'b' }, 't'); throw new Error('no') })).toThrow('no')
+  expect(again.claim({ ...claim, id: 'b', token: 'u' }, 1)).toBe('running')
+  again.close()
 })
 
 it('an append that fails stores neither rows nor position', () => {

@@ -19,6 +19,7 @@ const NOTHING: Blame = Object.freeze({ verdict: 'nothing' })
 export const BLAME = Object.freeze({
   'invalid-request': NOTHING, 'unauthenticated': NOTHING, 'forbidden': NOTHING, 'not-found': NOTHING, 'method-not-allowed': NOTHING, 'model-not-found': NOTHING,
   'unsupported-media-type': NOTHING, 'body-too-large': NOTHING, 'head-too-large': NOTHING, 'client-timeout': NOTHING, 'client-closed': NOTHING,
+  'idempotency-conflict': NOTHING, 'idempotency-mismatch': NOTHING,
   'rate-limited': NOTHING, 'budget-exceeded': NOTHING, 'overloaded': NOTHING, 'shutting-down': NOTHING, 'internal': NOTHING,
   'upstream-connect': FAULT, 'upstream-connect-timeout': FAULT, 'upstream-first-token-timeout': FAULT, 'upstream-idle-timeout': FAULT,
   // The request's whole time is over: see `blameOf`.

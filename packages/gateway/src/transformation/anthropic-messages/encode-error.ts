@@ -17,6 +17,8 @@ const SHAPE = Object.freeze({
   'head-too-large': [null, 'request_too_large'],
   'client-timeout': [null, 'timeout_error'],
   'client-closed': [null, 'api_error'],
+  'idempotency-conflict': [null, 'invalid_request_error'],
+  'idempotency-mismatch': [null, 'invalid_request_error'],
   'rate-limited': [null, 'rate_limit_error'],
   'budget-exceeded': [null, 'rate_limit_error'],
   'overloaded': [529, 'overloaded_error'],
