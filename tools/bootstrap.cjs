@@ -19,6 +19,19 @@ function needsInstall(root) {
   }
 }
 
+/** True when what only tests, checks and benches need is there: an install for `start` alone leaves it out (it is most of the whole). */
+function hasDevDependencies(root) {
+  const names = Object.keys(JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')).devDependencies || {})
+  return names.every(function (name) { return fs.existsSync(path.join(root, 'node_modules', name)) })
+}
+
+/** What `npm ci` is to be called with before a task; null = nothing needs to be installed. `start` does not take away what others need. */
+function installArguments(root, task) {
+  const complete = hasDevDependencies(root)
+  if (task === 'start') return needsInstall(root) ? (complete ? [] : ['--omit=dev']) : null
+  return needsInstall(root) || !complete ? [] : null
+}
+
 /** The Node to run tasks with: this one when new enough, else the platform package's. Null = none is at hand. */
 function chooseRuntime(root, version, platform, arch, execPath) {
   if (isNewEnough(version)) return execPath
@@ -72,9 +85,9 @@ function run(node, argv, env) {
 }
 
 /** `npm ci` with warnings hushed (an old Node makes dozens of EBADENGINE) and errors shown. Resolves with its exit code. */
-function install() {
-  console.log('Installing dependencies (npm ci) ...')
-  const args = ['ci', '--loglevel=error', '--no-fund', '--no-audit']
+function install(more) {
+  console.log('Installing dependencies (' + ['npm ci'].concat(more).join(' ') + ') ...')
+  const args = ['ci', '--loglevel=error', '--no-fund', '--no-audit'].concat(more)
   const npm = process.env.npm_execpath
   return new Promise(function (resolve) {
     const options = { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }
@@ -95,8 +108,9 @@ async function main(task, args) {
       console.error('usage: node tools/bootstrap.cjs start|test|test:deep|bench [ARGS]')
       return 2
     }
-    if (needsInstall(ROOT)) {
-      const code = await install()
+    const missing = installArguments(ROOT, task)
+    if (missing !== null) {
+      const code = await install(missing)
       if (code !== 0) return code
     }
     const node = chooseRuntime(ROOT, process.versions.node, process.platform, process.arch, process.execPath)
@@ -123,7 +137,7 @@ async function main(task, args) {
   }
 }
 
-module.exports = { needsInstall, chooseRuntime, stepsOf, countsOf }
+module.exports = { needsInstall, installArguments, chooseRuntime, stepsOf, countsOf }
 
 if (require.main === module) {
   followStarter()

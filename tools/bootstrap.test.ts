@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 interface Bootstrap {
   needsInstall(root: string): boolean
+  installArguments(root: string, task: string): readonly string[] | null
   chooseRuntime(root: string, version: string, platform: string, arch: string, execPath: string): string | null
   countsOf(report: string): { passed: number, failed: number } | null
 }
@@ -26,6 +27,34 @@ function lockfiles(installedAt: number, lockedAt: number): void {
 test('a fresh clone is installed', () => { expect(bootstrap.needsInstall(root)).toBe(true) })
 test('an install older than the lockfile is done again', () => { lockfiles(100, 200); expect(bootstrap.needsInstall(root)).toBe(true) })
 test('an install newer than the lockfile is kept', () => { lockfiles(200, 100); expect(bootstrap.needsInstall(root)).toBe(false) })
+
+describe('what only tests need', () => {
+  const facts = (): void => { writeFileSync(join(root, 'package.json'), JSON.stringify({ devDependencies: { vitest: '1.0.0' } })) }
+  const install = (name: string): void => { mkdirSync(join(root, 'node_modules', name), { recursive: true }) }
+  test('is left out by a first start', () => {
+    facts()
+    expect(bootstrap.installArguments(root, 'start')).toEqual(['--omit=dev'])
+  })
+  test('is installed by the first test after that', () => {
+    facts()
+    lockfiles(200, 100)
+    expect(bootstrap.installArguments(root, 'start')).toBeNull()
+    expect(bootstrap.installArguments(root, 'test')).toEqual([])
+  })
+  test('stays when a start has to install again', () => {
+    facts()
+    lockfiles(100, 200)
+    install('vitest')
+    expect(bootstrap.installArguments(root, 'start')).toEqual([])
+    expect(bootstrap.installArguments(root, 'test')).toEqual([])
+  })
+  test('is there: nothing to do', () => {
+    facts()
+    lockfiles(200, 100)
+    install('vitest')
+    for (const task of ['start', 'test', 'bench']) expect(bootstrap.installArguments(root, task)).toBeNull()
+  })
+})
 
 test('a Node that is new enough runs the task itself', () => {
   expect(bootstrap.chooseRuntime(root, '24.0.0', 'linux', 'x64', '/own')).toBe('/own')

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CallRecord } from '@headrace/contract'
 import { until } from './until.ts'
@@ -19,6 +19,7 @@ export interface PidFile {
   readonly sandbox: number | null
   readonly host: string
   readonly port: number
+  readonly controlSocket: string
 }
 
 export interface HeadraceOptions {
@@ -80,6 +81,8 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
   const configPath = join(directory, 'headrace.yaml')
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text)
   if (options.directory === undefined || options.config !== undefined) writeFileSync(configPath, options.yaml ?? renderConfig(options.config ?? {}))
+  const left = readPidFile(ownData)
+  if (left !== null) removeSocketOf(left)
   rmSync(join(ownData, 'headrace.pid.json'), { force: true })
 
   const command = [process.execPath, CLI, 'start', '--config', configPath, '--data', ownData, '--port', '0', ...(options.args ?? [])]
@@ -89,15 +92,7 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
   let output = ''
   child.stdout.on('data', chunk => { output += String(chunk) })
   child.stderr.on('data', chunk => { output += String(chunk) })
-  const readPids = (): PidFile | null => {
-    try {
-      const pids = JSON.parse(readFileSync(join(dataDirectory, 'headrace.pid.json'), 'utf8')) as PidFile
-      // Port 0: it has taken the directory and does not listen yet.
-      return pids.port > 0 ? pids : null
-    } catch {
-      return null
-    }
-  }
+  const readPids = (): PidFile | null => readPidFile(dataDirectory)
   const scheme = options.tls === true ? 'https' : 'http'
   const port = await waitUntilReady(child, readPids, scheme, () => output).catch((error: unknown) => {
     child.kill('SIGKILL')
@@ -105,6 +100,21 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
     throw error
   })
   return new RunningHeadrace({ child, directory, dataDirectory, configPath, port, scheme, readPids, output: () => output })
+}
+
+/** null = nobody listens: port 0 says that it has taken the directory and does not listen yet. */
+function readPidFile(data: string): PidFile | null {
+  try {
+    const pids = JSON.parse(readFileSync(join(data, 'headrace.pid.json'), 'utf8')) as PidFile
+    return pids.port > 0 ? pids : null
+  } catch {
+    return null
+  }
+}
+
+/** What a `kill -9` of everything leaves in the temporary folder. */
+function removeSocketOf({ controlSocket }: PidFile): void {
+  if (controlSocket.startsWith(join(tmpdir(), 'headrace-'))) rmSync(dirname(controlSocket), { recursive: true, force: true })
 }
 
 async function waitUntilReady(child: ChildProcess, readPids: () => PidFile | null, scheme: string, output: () => string): Promise<number> {
@@ -231,6 +241,7 @@ class RunningHeadrace implements Headrace {
     }
     // Only what this start began, and only if it outlived its supervisor.
     if (pids !== null) for (const pid of [...pids.workers, pids.control, pids.sandbox ?? 0]) if (pid > 0) kill(pid, 'SIGKILL')
+    if (pids !== null) removeSocketOf(pids)
     if (options.keep !== true) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }

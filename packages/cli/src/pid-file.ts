@@ -1,5 +1,5 @@
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, linkSync, lstatSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { failure, success, type Result } from '@headrace/contract'
 
 /** Who runs on a data directory: `DATA/headrace.pid.json`, for people, `headrace logs` and the next start. */
@@ -13,6 +13,8 @@ export interface RunningInstance {
   readonly host: string
   readonly port: number
   readonly tls: boolean
+  /** Unix socket of the control process, alone in a temporary directory: what a `kill -9` of everything leaves behind, the next start removes. */
+  readonly controlSocket: string
 }
 
 const pathOf = (data: string): string => join(data, 'headrace.pid.json')
@@ -20,8 +22,8 @@ const pathOf = (data: string): string => join(data, 'headrace.pid.json')
 const draftOf = (data: string): string => `${pathOf(data)}.${process.pid}`
 
 /** Takes the directory for this process, or says who has it. A file left by a dead process is replaced. */
-export function claimDataDirectory(data: string): Result<void, string> {
-  const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0, tls: false }
+export function claimDataDirectory(data: string, controlSocket: string): Result<void, string> {
+  const mine: RunningInstance = { supervisor: process.pid, startedAt: startOf(process.pid), workers: [], control: 0, sandbox: null, host: '', port: 0, tls: false, controlSocket }
   const draft = draftOf(data)
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -36,6 +38,7 @@ export function claimDataDirectory(data: string): Result<void, string> {
     }
     const holder = readInstance(data)
     if (holder !== null) return failure(`${data} is in use by a running Headrace (process ${holder.supervisor}). Stop it, or choose another directory with --data.`)
+    removeLeftSocket(data)
     rmSync(pathOf(data), { force: true })
   }
   return failure(`${data} was taken by another Headrace that started at the same moment.`)
@@ -57,6 +60,16 @@ export function releaseDataDirectory(data: string): void {
 /** Somebody has the directory, alive or dead. */
 export function isClaimed(data: string): boolean {
   return existsSync(pathOf(data))
+}
+
+/** Of a dead instance. Only what is nothing else: the directory must be empty then. */
+function removeLeftSocket(data: string): void {
+  try {
+    const { controlSocket } = JSON.parse(readFileSync(pathOf(data), 'utf8')) as RunningInstance // our own file, written whole
+    if (!lstatSync(controlSocket, { throwIfNoEntry: false })?.isSocket()) return
+    rmSync(controlSocket)
+    rmdirSync(dirname(controlSocket))
+  } catch { /* Of another version, or gone already. */ }
 }
 
 /** The living instance on a directory, or null. */

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { RunningInstance } from './pid-file.ts'
@@ -41,9 +41,11 @@ export function runCommand(args: readonly string[], directory = mkdtempSync(join
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
   const pids = new Set<number>()
+  const runDirectories = new Set<string>()
   const instance = (): RunningInstance => {
     const read = JSON.parse(readFileSync(join(directory, 'data/headrace.pid.json'), 'utf8')) as RunningInstance
     for (const pid of processesOf(read)) pids.add(pid)
+    if (read.controlSocket.startsWith(join(tmpdir(), 'headrace-'))) runDirectories.add(dirname(read.controlSocket))
     return read
   }
   // Not 'exit': what it printed last may still lie in the pipe then.
@@ -57,7 +59,7 @@ export function runCommand(args: readonly string[], directory = mkdtempSync(join
       child.kill('SIGKILL')
       if (existsSync(join(directory, 'data/headrace.pid.json'))) instance()
       for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+      for (const folder of [directory, ...runDirectories]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

@@ -1,5 +1,6 @@
+import { rmdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ToControl } from '@headrace/contract'
 import { fatal } from './supervisor-link.ts'
@@ -44,7 +45,11 @@ async function runControlProcess(): Promise<void> {
   }
   process.off('message', keep)
   process.on('message', message => control.hear(message as ToControl))
-  process.on('disconnect', () => void control.stop())
+  process.on('disconnect', () => {
+    // Nobody is left to remove the directory that the socket is alone in. What else lies there keeps it.
+    process.once('exit', () => { try { rmdirSync(dirname(values.socket ?? '')) } catch { /* It stays. */ } })
+    void control.stop()
+  })
   for (const message of early) control.hear(message)
   if (!process.connected) await control.stop()
 }

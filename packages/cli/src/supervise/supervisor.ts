@@ -255,7 +255,7 @@ export class Supervisor {
     } catch (error) {
       return failure(`The data directory ${this.#options.data} cannot be made: ${error instanceof Error ? error.message : String(error)}. Choose another with --data.`)
     }
-    return claimDataDirectory(this.#options.data)
+    return claimDataDirectory(this.#options.data, this.#run.socket)
   }
 
   #release(): void {
@@ -330,7 +330,7 @@ export class Supervisor {
     if (this.#phase !== 'running' || bound === null || this.#limits.isGuest) return
     const { pids: workers, tls } = this.#workers
     try {
-      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls })
+      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls, controlSocket: this.#run.socket })
     } catch (error) {
       // A full disk must not end what runs.
       this.#options.onProblem(`the list of processes in ${this.#options.data} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
