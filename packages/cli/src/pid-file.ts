@@ -1,6 +1,6 @@
 import { existsSync, linkSync, lstatSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { failure, success, type Result } from '@headrace/contract'
+import { failure, keySocket, success, type Result } from '@headrace/contract'
 
 /** Who runs on a data directory: `DATA/headrace.pid.json`, for people, `headrace logs` and the next start. */
 export interface RunningInstance {
@@ -62,12 +62,11 @@ export function isClaimed(data: string): boolean {
   return existsSync(pathOf(data))
 }
 
-/** Of a dead instance. Only what is nothing else: the directory must be empty then. */
+/** Of a dead instance. Only sockets that are where ours are; the directory goes if nothing else lies in it. */
 function removeLeftSocket(data: string): void {
   try {
     const { controlSocket } = JSON.parse(readFileSync(pathOf(data), 'utf8')) as RunningInstance // our own file, written whole
-    if (!lstatSync(controlSocket, { throwIfNoEntry: false })?.isSocket()) return
-    rmSync(controlSocket)
+    for (const socket of [controlSocket, keySocket(controlSocket)]) if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) rmSync(socket)
     rmdirSync(dirname(controlSocket))
   } catch { /* Of another version, or gone already. */ }
 }
