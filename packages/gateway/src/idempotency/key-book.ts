@@ -53,7 +53,7 @@ export class KeyBook {
 
   /** The metrics with those of the keys, where there are any. */
   addTo(metrics: MetricsState): MetricsState {
-    if (this.#seen.size === 0) return metrics
+    if (this.#seen.size === 0 && this.#waiting === 0) return metrics
     const counters: Record<string, number> = { ...metrics.counters }
     for (const [state, count] of this.#seen) counters[`headrace_idempotency_keys_total{state="${state}"}`] = count
     return { ...metrics, counters, gauges: { ...metrics.gauges, headrace_idempotency_waiting: this.#waiting } }
