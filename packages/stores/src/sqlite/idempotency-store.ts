@@ -31,6 +31,8 @@ export class SqliteIdempotencyStore implements IdempotencyStore {
   /** Opens or creates the file. Throws if it cannot be used. */
   constructor(path: string) {
     const database = this.#database = openDatabase(path, { synchronous: 'FULL', migrations: MIGRATIONS })
+    // What is deleted is overwritten: answers are people's texts.
+    database.exec('PRAGMA secure_delete = ON')
     this.#find = database.prepare('SELECT fingerprint, state, token FROM key WHERE tenant = ? AND id = ?')
     this.#insert = database.prepare('INSERT INTO key (tenant, id, fingerprint, owner, token, state, until) VALUES (?, ?, ?, ?, ?, \'running\', ?)')
     this.#deleteOver = database.prepare('DELETE FROM key WHERE tenant = ? AND id = ? AND until <= ?')

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -50,6 +50,19 @@ it('keys outlive their store, and readKeptAnswer reads beside the writer; it fin
   expect(() => again.together(() => { again.release({ ...name, id: 'b' }, 't'); throw new Error('no') })).toThrow('no')
   expect(again.claim({ ...claim, id: 'b', token: 'u' }, 1)).toBe('running')
   again.close()
+})
+
+it('of an answer whose time is over nothing is left in the file', () => {
+  const path = fresh()
+  const store = new SqliteIdempotencyStore(path)
+  for (const id of ['a', 'b']) {
+    store.claim({ tenant: 'default', id, fingerprint: 'f', owner: '1', token: 't', until: 1 }, 0)
+    store.settle({ tenant: 'default', id }, 't', { status: 200, headers: '', stream: false, body: Buffer.from(`the text of ${id}`.repeat(1_000)) }, id === 'a' ? 1 : 9)
+  }
+  expect(store.prune(5, 2 ** 40, 10)).toBe(1)
+  store.close()
+  const file = readFileSync(path).latin1Slice()
+  expect([file.includes('the text of a'), file.includes('the text of b')]).toEqual([false, true])
 })
 
 it('an append that fails stores neither rows nor position', () => {
