@@ -35,7 +35,7 @@ async function install(): Promise<boolean> {
   }
 }
 
-test('the packed command, installed elsewhere, starts, answers and stops with npx', { timeout: 180_000 }, async context => {
+test('the packed command, installed elsewhere, starts, answers, is upgraded and stops with npx', { timeout: 180_000 }, async context => {
   if (!await install()) context.skip('npm cannot reach its registry from here; with CI set this is a failure')
   const child = headrace = spawn('npx', ['--no', 'headrace', 'start', '--port', '0', '--data', 'data'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -44,18 +44,30 @@ test('the packed command, installed elsewhere, starts, answers and stops with np
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
     return output.includes('Stop with Ctrl-C')
   }, 20_000)
-  const pids = JSON.parse(readFileSync(join(folder, 'data/headrace.pid.json'), 'utf8')) as { port: number, supervisor: number, workers: number[], control: number, sandbox: number }
-  processes = [pids.supervisor, ...pids.workers, pids.control, pids.sandbox]
+  const readPids = (): { port: number, supervisor: number, workers: number[], control: number, sandbox: number } => {
+    const pids = JSON.parse(readFileSync(join(folder, 'data/headrace.pid.json'), 'utf8')) as { port: number, supervisor: number, workers: number[], control: number, sandbox: number }
+    processes = [...processes, pids.supervisor, ...pids.workers, pids.control, pids.sandbox]
+    return pids
+  }
+  const pids = readPids()
 
   const base = `http://127.0.0.1:${pids.port}`
   expect((await fetch(`${base}/healthz`)).status).toBe(200)
   const key = /API key\s+(hr_\w+)/.exec(output)?.[1] ?? ''
-  const answer = await fetch(`${base}/v1/chat/completions`, {
-    method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'sandbox/echo', messages: [{ role: 'user', content: 'Hello' }] }),
-  })
-  expect(await answer.json()).toMatchObject({ choices: [{ message: { content: 'Hello' } }] })
+  const expectAnswer = async (): Promise<void> => {
+    const answer = await fetch(`${base}/v1/chat/completions`, {
+      method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'sandbox/echo', messages: [{ role: 'user', content: 'Hello' }] }),
+    })
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: 'Hello' } }] })
+  }
+  await expectAnswer()
   expect(await (await fetch(base)).text()).toContain('<html')
+
+  const upgraded = await run('npx', ['--no', 'headrace', 'upgrade', '--data', 'data'], { cwd: folder, env: environment, timeout: 60_000 })
+  expect(upgraded.stdout).toMatch(/^Process \d+ has taken over\.\n$/)
+  expect(readPids().supervisor).not.toBe(pids.supervisor)
+  await expectAnswer()
 
   child.kill('SIGTERM')
   await until('every process to be gone', () => processes.every(pid => !isAlive(pid)), 10_000)
