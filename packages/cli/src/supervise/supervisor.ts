@@ -172,7 +172,7 @@ export class Supervisor {
     this.#control.send({ type: 'stop' })
     await this.#control.retire(CONTROL_GRACE_MS)
     this.#successor = successor
-    const succeeded = await successor.succeed({ controlSocket: this.#run.socket, firstLimitsWorker: this.#limits.nextWorker, firstWorker: this.#workers.next }, listener)
+    const succeeded = await successor.succeed({ controlSocket: this.#run.socket, firstLimitsWorker: this.#limits.successorsFirst, firstWorker: this.#workers.next }, listener)
     if (!succeeded.ok) {
       this.#successor = null
       if (this.#isHandingOver()) {

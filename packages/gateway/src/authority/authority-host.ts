@@ -33,6 +33,7 @@ export type AuthorityTalk =
   | { readonly type: 'take' }
   | { readonly type: 'state', readonly state: AuthorityState }
 
+const SUCCESSORS_FROM = 1_000_000
 const SWEEP_MS = 1_000
 /** How often the state file is written while something changes, ms: so much of calendar windows' use a crash of the supervisor may forget. */
 const SAVE_MS = 1_000
@@ -130,9 +131,9 @@ export class AuthorityHost {
     return this.#place === 'guest' || this.#place === 'waiting'
   }
 
-  /** Where a successor's workers are to be counted from. */
-  get nextWorker(): number {
-    return this.#nextWorker
+  /** Where a successor's workers are to be counted from: beyond all that may still be started here meanwhile. */
+  get successorsFirst(): number {
+    return this.#nextWorker + SUCCESSORS_FROM
   }
 
   /** What the host at the other end says. */
