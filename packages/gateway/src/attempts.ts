@@ -1,6 +1,6 @@
 import {
   ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
-  type ClientListener, type EncodedRequest, type ErrorKind, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+  type ClientListener, type EncodedRequest, type ErrorKind, type Exchange, type GatewayError, type Outcome, type QuotaUse, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
 import { Answer, type AttemptAnswer } from './answer.ts'
 import type { IntentHolder } from './observability/journal.ts'
@@ -52,6 +52,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #progressAt = Infinity
   /** The current attempt's place at its engine, or in the queue before it; null = the engine takes whatever comes. */
   #turn: Turn | null = null
+  /** What the provider's limits had granted with this attempt's turn; null = it needed none. */
+  #mark: QuotaUse | null = null
 
   constructor(layers: AttemptLayers, prepared: PreparedCall) {
     this.#layers = layers
@@ -129,6 +131,14 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** Begins an attempt at the current target, if need be after a wait for a place at its engine. */
   #begin(target: Target, translated: Translated | null): void {
     this.#translated = translated
+    this.#mark = null
+    const { pacing } = this.#layers
+    if (pacing.calm || !pacing.isPaced(target)) return this.#takePlace(target)
+    const turn = this.#turn = pacing.enter(target, this.#x, this, this.#prepared.clientBody)
+    if (turn.refusal !== null) this.onShed(turn.refusal)
+  }
+
+  #takePlace(target: Target): void {
     if (target.capacity == null) return this.#attempt(target)
     const turn = this.#turn = this.#layers.capacity.take(target.capacity, target, this.#x, this)
     if (turn.held) this.#attempt(target)
@@ -137,7 +147,11 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
 
   onTurn(target: Target, waitedMs: number): void {
     this.#x.queuedMs += waitedMs
-    this.#attempt(target)
+    if (this.#turn === null || this.#turn.mark === null) return this.#attempt(target)
+    this.#mark = this.#turn.mark
+    this.#turn.end()
+    this.#turn = null
+    this.#takePlace(target)
   }
 
   /** The engine is too busy: the next one may not be. */
@@ -219,6 +233,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const x = this.#x
     x.headAt = performance.now()
     x.upstreamStatus = status
+    if (x.target !== null) this.#layers.pacing.hear(x, x.target, head, this.#mark)
     const { dialect, sink, withholdUsage } = this.#prepared
     if (this.#rescue !== null && x.target !== null) this.#answer = this.#rescue.answer(x.target, sink, status, head)
     else this.#answer = this.#translated === null
@@ -339,6 +354,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
 
   #stepAfter(error: GatewayError): NextStep {
     this.#retryAfterMs = error.retryAfterMs
+    if (error.kind === 'upstream-rate-limited' && this.#x.target !== null) this.#layers.pacing.hearRefusal(this.#x.target, error.retryAfterMs)
     this.#leave()
     return this.#startedWalk().failed(error, this.#rescue !== null)
   }
@@ -441,6 +457,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (this.#walk !== null) x.route = this.#walk.text()
     this.#turn?.end()
     this.#turn = null
+    if (this.#mark !== null && x.target !== null) this.#layers.pacing.learn(x, x.target, this.#prepared.clientBody)
+    this.#mark = null
     this.#layers.limiter.endAttempt(x, this.#prepared.admission)
     if (final) {
       x.settledAt = performance.now()

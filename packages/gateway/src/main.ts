@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { processIdentity } from '@headrace/bytes'
 import {
   budgetLimit, keySocket, success,
-  type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
+  type DialectId, type LimitsToAuthority, type LimitsToWorker, type Operation, type PaceToAuthority, type PaceToWorker, type RelayDialect, type RequestHead, type ResolvedConfig, type Result, type MetricsState, type Snapshot,
   type TargetsToAuthority, type TargetsToWorker,
 } from '@headrace/contract'
 import { CertificateWatch } from './edge/certificate-watch.ts'
@@ -22,6 +22,7 @@ import { TargetBoard } from './orchestration/health/target-board.ts'
 import { TargetPicker } from './orchestration/health/target-picker.ts'
 import { LeaseDesk, type DeskOptions } from './orchestration/limits/lease-desk.ts'
 import { Limiter } from './orchestration/limits/limiter.ts'
+import { Pacing } from './orchestration/pacing/pacing.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
 import { anthropicMessages } from './transformation/anthropic-messages/dialect.ts'
 import { anthropicMessagesTranslation } from './transformation/anthropic-messages/translation.ts'
@@ -37,7 +38,7 @@ export interface GatewayOptions {
   /** Where call-log segments go, and the prefix of the files that this worker alone writes. */
   readonly journal: { readonly directory: string, readonly prefix: string }
   /** Tells the lease authority; the answers come to `hearAuthority`. */
-  readonly tellAuthority: (message: LimitsToAuthority | TargetsToAuthority) => void
+  readonly tellAuthority: (message: LimitsToAuthority | TargetsToAuthority | PaceToAuthority) => void
   /** The socket to accept from, shared with others; null = one of its own, as configured. */
   readonly listener: object | null
   /** Unix socket of the control surface; null = none. */
@@ -52,7 +53,7 @@ export interface Gateway {
   reload(config: ResolvedConfig): Promise<Result<number, string>>
   metrics(): MetricsState
   /** What the lease authority says. */
-  hearAuthority(message: LimitsToWorker | TargetsToWorker): void
+  hearAuthority(message: LimitsToWorker | TargetsToWorker | PaceToWorker): void
   /** Stops accepting, lets answers finish for `graceMs`, breaks the rest off, writes the log out. `succeeded`: another worker takes over, and clients notice nothing. */
   drain(graceMs: number, succeeded: boolean): Promise<void>
 }
@@ -95,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const capacity = new Capacity({ ...leasing, desk, random: Math.random })
   const sweeping = setInterval(() => limiter.sweep(), LIMITS_SWEEP_MS).unref()
   const targetBoard = new TargetBoard({ now: () => performance.now(), send: options.tellAuthority, soon: setImmediate })
+  const pacing = new Pacing({ ...leasing, send: options.tellAuthority, soon: setImmediate, random: Math.random, onLine: (target, line) => { targetBoard.lane(target).pair.line = line } })
   const reporting = setInterval(() => targetBoard.flush(), TARGETS_REPORT_MS).unref()
   const keys = options.controlSocket === null ? null : { book: new KeyBook(new KeyClient(keySocket(options.controlSocket)), { now: () => performance.now(), pause }), owner: processIdentity(process.pid) }
   let draining = false
@@ -116,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return token.ok ? snapshot.authenticate(token.value) : token
   }
   const serve = createJourney({
-    dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, limiter, capacity, retryBudget: new RetryBudget(() => performance.now(), () => targetBoard.workers),
+    dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, limiter, capacity, pacing, retryBudget: new RetryBudget(() => performance.now(), () => targetBoard.workers),
     targetBoard, targetPicker: new TargetPicker(targetBoard, () => performance.now()),
     dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId, keys,
   })
@@ -150,7 +152,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         return { ok: false, error: error instanceof Error ? error.message : String(error) }
       }
     },
-    hearAuthority: message => message.type === 'limits' ? limiter.receive(message) : targetBoard.receive(message),
+    hearAuthority(message) {
+      if (message.type === 'limits') limiter.receive(message)
+      else if (message.type === 'targets') targetBoard.receive(message)
+      else {
+        pacing.receive(message)
+        targetBoard.paced = !pacing.calm
+      }
+    },
     metrics: () => {
       const state = capacity.addTo(metrics.exportState())
       return keys === null ? state : keys.book.addTo(state)

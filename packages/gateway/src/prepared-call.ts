@@ -5,6 +5,7 @@ import type { Capacity } from './orchestration/capacity/capacity.ts'
 import type { TargetBoard } from './orchestration/health/target-board.ts'
 import type { TargetPicker } from './orchestration/health/target-picker.ts'
 import type { Admission, Limiter } from './orchestration/limits/limiter.ts'
+import type { Pacing } from './orchestration/pacing/pacing.ts'
 import type { RetryBudget } from './orchestration/retry-policy.ts'
 import type { Dialects } from './translation.ts'
 
@@ -23,6 +24,7 @@ export interface AttemptLayers {
   /** Fetches what a request names by URL for targets that do not. */
   readonly fetchPart: FetchPart
   readonly capacity: Capacity
+  readonly pacing: Pacing
 }
 
 /** A request that is ready to be sent to any target of its plan. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, LimitsToAuthority, LimitsToWorker, Pong, ResolvedConfig, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
+import type { FromWorker, LimitsToAuthority, LimitsToWorker, PaceToAuthority, PaceToWorker, Pong, ResolvedConfig, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
@@ -31,7 +31,7 @@ export function runWorkerProcess(start: (options: GatewayOptions) => Promise<Gat
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   process.on('disconnect', () => process.exit(1))
-  process.on('message', (message, handle) => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker, handle ?? null))
+  process.on('message', (message, handle) => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker, handle ?? null))
 }
 
 class WorkerProcess {
@@ -50,8 +50,8 @@ class WorkerProcess {
   }
 
   /** `handle` came with the message. */
-  hear(message: ToWorker | LimitsToWorker | TargetsToWorker, handle: object | null): Promise<void> {
-    if (message.type === 'limits' || message.type === 'targets') {
+  hear(message: ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker, handle: object | null): Promise<void> {
+    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace') {
       this.#gateway?.hearAuthority(message)
       return this.#turn
     }
@@ -101,6 +101,6 @@ class WorkerProcess {
   }
 }
 
-function tell(message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
+function tell(message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong): void {
   process.send?.(message)
 }

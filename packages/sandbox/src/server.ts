@@ -5,6 +5,7 @@ import { deliverJson, deliverStream, hangUntilGone, type Ending } from './delive
 import { parseBehaviour, type Fault } from './engine/behaviour.ts'
 import { FaultCounter } from './engine/fault-counter.ts'
 import { PrefixCache } from './engine/prefix-cache.ts'
+import { QuotaBook, quotaHeaders, type QuotaReport } from './engine/quota-book.ts'
 import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
 import { anthropic } from './anthropic/dialect.ts'
 import { openai } from './openai/dialect.ts'
@@ -26,6 +27,8 @@ export interface Sandbox {
   readonly port: number
   /** What GET /sandbox/calls says. */
   calls(): CallsReport
+  /** What models with `rpm=` or `tpm=` have given, as GET /sandbox/quotas says. */
+  quotas(): readonly QuotaReport[]
   /** Breaks every connection off and resolves when the port is free. */
   close(): Promise<void>
 }
@@ -36,7 +39,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const log = new CallLog()
   const faults = new FaultCounter()
   const cache = new PrefixCache()
-  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache }) })
+  const quotas = new QuotaBook()
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache, quotas }) })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, host, () => {
@@ -49,6 +53,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     host,
     port,
     calls: () => log.report(),
+    quotas: () => quotas.report(),
     close: () => new Promise((resolve) => {
       server.close(() => { resolve() })
       server.closeAllConnections()
@@ -61,6 +66,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
   const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   response.on('error', () => { /* the client left while we wrote; 'close' tells it */ })
   if (path === '/sandbox/calls') return serveCalls(request, response, engine)
+  if (path === '/sandbox/quotas') return sendJson(response, 200, JSON.stringify(engine.quotas.report()))
   if (request.method === 'GET' && serveRead(path, request, response)) return
   const found = findRoute(path)
   if (found === null || request.method !== 'POST') {
@@ -85,7 +91,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
 }
 
 /** What one engine remembers. */
-interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache }
+interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache, readonly quotas: QuotaBook }
 interface Surroundings extends Engine { readonly signal: AbortSignal }
 interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
@@ -117,6 +123,13 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
   const { behaviour } = parsed
   const fault = around.faults.next(behaviour, performance.now())
   if (await strikeBeforeHead(fault, response, call, dialect, around.signal)) return 'faulted'
+  const quota = around.quotas.take(behaviour, Math.ceil(text.length / 4) + allowedTokens(body, behaviour.tokens), performance.now())
+  const quotaLines = quota === null ? {} : quotaHeaders(quota.lines)
+  if (quota?.refused === true) {
+    refuse(response, dialect, { ...simulatedRefusal(429), message: 'The rate limit is reached (simulated).' }, { 'retry-after': String(Math.ceil(quota.retryMs / 1_000)), ...quotaLines })
+    call.status = 429
+    return 'complete'
+  }
   const answered = dialect.answer({ operation: route.operation, behaviour: { ...behaviour, fault }, body, headers: request.headers, query, cache: around.cache })
   if (answered.kind === 'refusal') return refused(answered.refusal)
   call.status = 200
@@ -124,11 +137,17 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
   const delivery = {
     response, fault, ttft: behaviour.ttft, gap: behaviour.gap, signal: around.signal, errorFrame: dialect.errorFrame, brokenFrame: dialect.brokenFrame,
     headers: {
-      'content-type': stream ? answered.contentType ?? 'text/event-stream' : 'application/json', ...(stream ? { 'cache-control': 'no-cache' } : {}), 'x-headrace-sandbox': 'simulated',
+      'content-type': stream ? answered.contentType ?? 'text/event-stream' : 'application/json', ...(stream ? { 'cache-control': 'no-cache' } : {}), 'x-headrace-sandbox': 'simulated', ...quotaLines,
     },
     onTokens: (count: number) => { call.tokens += count },
   }
   return stream ? deliverStream(delivery, answered.frames) : deliverJson(delivery, answered.json, answered.tokens)
+}
+
+/** Output that a request is counted with: what it allows, else what it gets. */
+function allowedTokens(body: Body, usual: number): number {
+  const allowed = body['max_completion_tokens'] ?? body['max_tokens']
+  return typeof allowed === 'number' ? allowed : usual
 }
 
 /** Faults that come instead of an answer. True = the answer has been given, or never will be. */
@@ -158,11 +177,12 @@ function simulatedFailure(fault: Fault): Refusal | null {
   return fault.status === 0 ? null : simulatedRefusal(fault.status)
 }
 
-function serveCalls(request: IncomingMessage, response: ServerResponse, { log, faults, cache }: Engine): void {
+function serveCalls(request: IncomingMessage, response: ServerResponse, { log, faults, cache, quotas }: Engine): void {
   if (request.method === 'DELETE') {
     log.reset()
     faults.reset()
     cache.reset()
+    quotas.reset()
     response.writeHead(204)
     response.end()
     return

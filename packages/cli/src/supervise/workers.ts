@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { failure, success, type FromWorker, type LimitsToAuthority, type Pong, type ResolvedConfig, type Result, type TargetsToAuthority, type ToWorker } from '@headrace/contract'
+import { failure, success, type FromWorker, type LimitsToAuthority, type PaceToAuthority, type Pong, type ResolvedConfig, type Result, type TargetsToAuthority, type ToWorker } from '@headrace/contract'
 import { entry } from '../entry.ts'
 import { ChildSlot } from './child-slot.ts'
 import { forkProgram } from './fork-program.ts'
@@ -178,7 +178,7 @@ export class Workers {
           if (worker !== this.#fresh) this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | Pong),
+        onMessage: message => this.#hear(worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong),
         onExit: (how, incarnation, restartMs) => {
           worker.pulse?.stop()
           worker.pulse = worker.listening = worker.configured = worker.metrics = null
@@ -192,9 +192,9 @@ export class Workers {
     return worker
   }
 
-  #hear(worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | Pong): void {
+  #hear(worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong): void {
     // The authorities listen on the channel by themselves.
-    if (message.type === 'limits' || message.type === 'targets') return
+    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace') return
     if (message.type === 'pong') return worker.pulse?.beat()
     if (message.type === 'listening') {
       worker.listening = message

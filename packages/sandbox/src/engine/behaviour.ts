@@ -14,6 +14,10 @@ export interface Behaviour {
   readonly redacted: boolean
   /** Fields that the vendor does not know are ignored, as self-hosted engines do. */
   readonly lenient: boolean
+  /** Requests and tokens per minute that it takes, per name; 0 = any number. They refill continuously, or all at once each minute. */
+  readonly rpm: number
+  readonly tpm: number
+  readonly fixedWindow: boolean
   readonly fault: Fault
 }
 
@@ -22,6 +26,8 @@ export interface Fault {
   /** Faulty for the first `times` calls (0 = always) or for `forMs` after the first call, then healthy. */
   readonly times: number
   readonly forMs: number
+  /** Percent of the calls that are faulty, at random; the rest is healthy. */
+  readonly share: number
   readonly status: number
   readonly retryAfter: number | null
   readonly reset: 'before-head' | 'mid' | null
@@ -49,7 +55,7 @@ export interface Fault {
 }
 
 export const HEALTHY: Fault = Object.freeze({
-  times: 0, forMs: 0, status: 0, retryAfter: null, reset: null, hang: null, after: 20, firstToken: 0, stall: 0, badJson: 0,
+  times: 0, forMs: 0, share: 100, status: 0, retryAfter: null, reset: null, hang: null, after: 20, firstToken: 0, stall: 0, badJson: 0,
   noDone: false, contextLength: false, contentPolicy: false, html: false, errorEvent: false, closeMidEvent: false, cut: false,
   trickle: 0, noPrefill: false,
 })
@@ -102,6 +108,9 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   tokens: whole(1, 100_000, (d, n) => { d.behaviour.tokens = n }),
   ttft: time((d, ms) => { d.behaviour.ttft = ms }),
   gap: time((d, ms) => { d.behaviour.gap = ms }),
+  rpm: whole(1, 100_000_000, (d, n) => { d.behaviour.rpm = n }),
+  tpm: whole(1, 100_000_000, (d, n) => { d.behaviour.tpm = n }),
+  fixed_window: flag((d) => { d.behaviour.fixedWindow = true }),
   seed: whole(0, 999_999_999, (d, n) => { d.behaviour.seed = n }),
   dims: whole(1, 4096, (d, n) => { d.behaviour.dimensions = n }),
   lenient: flag((d) => { d.behaviour.lenient = true }),
@@ -109,6 +118,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   id: (text) => /^[\w.-]{1,64}$/.test(text) ? null : '1 to 64 letters, digits, dots, dashes or underscores',
   times: whole(1, 1_000_000, (d, n) => { d.fault.times = n }),
   for: time((d, ms) => { d.fault.forMs = ms }),
+  share: whole(1, 100, (d, n) => { d.fault.share = n }),
   status: whole(200, 599, (d, n) => { d.fault.status = n }),
   retry_after: whole(0, 86_400, (d, n) => { d.fault.retryAfter = n }),
   reset: oneOf(['before-head', 'mid'], (d, word) => { d.fault.reset = word }),
@@ -148,7 +158,7 @@ export function parseBehaviour(name: string): ParsedBehaviour {
     return { ok: false, unknownModel: true, message: `The sandbox has no model '${baseName.slice(0, 64)}'; it has ${BASES.join(', ')}.` }
   }
   const draft: Draft = {
-    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, seed: null, dimensions: 256, redacted: false, lenient: false },
+    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, seed: null, dimensions: 256, redacted: false, lenient: false, rpm: 0, tpm: 0, fixedWindow: false },
     fault: { ...HEALTHY },
   }
   const seen = new Set<string>()

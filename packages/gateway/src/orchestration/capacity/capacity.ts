@@ -1,14 +1,21 @@
 import type { CapacityRule, Exchange, MetricsState, Target } from '@headrace/contract'
+import type { LeaseDesk } from '../limits/lease-desk.ts'
 import { EngineGate, type GateOptions } from './engine-gate.ts'
+import { SlotSupply } from './supply.ts'
 import type { Turn, TurnHolder } from './turn.ts'
+
+export interface CapacityOptions extends GateOptions {
+  readonly wall: () => number
+  readonly desk: LeaseDesk
+}
 
 /** The gates of all engines whose capacity is configured. One per worker; a target without a capacity never comes here. */
 export class Capacity {
-  readonly #options: GateOptions
+  readonly #options: CapacityOptions
   readonly #gates = new Map<string, EngineGate>()
   #version = 0
 
-  constructor(options: GateOptions) {
+  constructor(options: CapacityOptions) {
     this.#options = options
   }
 
@@ -23,7 +30,10 @@ export class Capacity {
   /** A place at the engine of `target`, whose rule is given: at once (`held`), later (`holder` hears of it), or never (`refusal`). Every turn must come to its `end`. */
   take(rule: CapacityRule, target: Target, x: Exchange, holder: TurnHolder): Turn {
     let gate = this.#gates.get(rule.name)
-    if (gate === undefined) this.#gates.set(rule.name, gate = new EngineGate(rule, this.#version, this.#options))
+    if (gate === undefined) {
+      const { desk, wall } = this.#options
+      this.#gates.set(rule.name, gate = new EngineGate(rule, new SlotSupply(desk, wall, rule, this.#version), this.#options))
+    }
     return gate.enter(target, x, holder)
   }
 

@@ -1,16 +1,15 @@
 import { LogHistogram } from '@headrace/bytes'
-import { gatewayError, type CapacityRule, type CounterSpec, type Exchange, type GatewayError, type Target } from '@headrace/contract'
-import type { DeskOptions, LeaseDesk } from '../limits/lease-desk.ts'
-import type { Lease } from '../limits/lease.ts'
+import type { CapacityRule, Exchange, GatewayError, Target } from '@headrace/contract'
+import type { DeskOptions } from '../limits/lease-desk.ts'
 import { FairLine } from './fair-line.ts'
 import { StandingQueue } from './standing-queue.ts'
+import type { Supply } from './supply.ts'
 import { Turn, type TurnHolder, type TurnKeeper } from './turn.ts'
 
 /** Why a request did not get its turn. `hopeless`: those before it would take longer than it may wait; `left`: its client did. */
 export type ShedReason = 'full' | 'hopeless' | 'wait' | 'standing' | 'deadline' | 'left'
 
-export interface GateOptions extends Pick<DeskOptions, 'now' | 'wall' | 'after'> {
-  readonly desk: LeaseDesk
+export interface GateOptions extends Pick<DeskOptions, 'now' | 'after'> {
   readonly random: () => number
 }
 
@@ -22,34 +21,31 @@ const RETRY_LEAST_MS = 1_000
 const RETRY_MOST_MS = 15_000
 
 /**
- * One engine's gate in one worker: as many requests at a time as its capacity allows over all workers, the rest in a bounded queue. Slots are leased from the
- * authority; workers with a queue get the next one in turn. Oldest first while the engine keeps up, newest first and with a short wait when the queue stands.
+ * One engine's gate in one worker: as many requests as its supply allows over all workers, the rest in a bounded queue. Workers with a queue get the next
+ * place in turn. Oldest first while the engine keeps up, newest first and with a short wait when the queue stands.
  */
 export class EngineGate implements TurnKeeper {
   readonly #options: GateOptions
   readonly #line = new FairLine()
   readonly #standing: StandingQueue
+  readonly #supply: Supply
   #rule: CapacityRule
-  #version: number
-  #lease: Lease
   #inUse = 0
   #asking = false
   #looking = false
   readonly #waits = new LogHistogram()
   readonly #shed = new Map<ShedReason, number>()
 
-  constructor(rule: CapacityRule, version: number, options: GateOptions) {
+  constructor(rule: CapacityRule, supply: Supply, options: GateOptions) {
     this.#options = options
     this.#rule = rule
-    this.#version = version
+    this.#supply = supply
     this.#standing = new StandingQueue(rule)
-    this.#lease = this.#open()
   }
 
   adopt(rule: CapacityRule, version: number): void {
     this.#rule = this.#standing.rule = rule
-    this.#version = version
-    this.#lease = this.#open()
+    this.#supply.adopt(rule, version)
   }
 
   get name(): string { return this.#rule.name }
@@ -60,13 +56,14 @@ export class EngineGate implements TurnKeeper {
   get stands(): boolean { return this.#standing.stands(this.#options.now()) }
   get idle(): boolean { return this.#inUse === 0 && this.#line.size === 0 && !this.#asking }
 
-  /** A place at once (`held`), one in the queue, or a refusal (`refusal`). */
-  enter(target: Target, x: Exchange, holder: TurnHolder): Turn {
+  /** How long those who wait will take, about, ms. */
+  get backlogMs(): number { return this.#line.size * this.#standing.turnoverMs }
+
+  /** A place at once (`held`), one in the queue, or a refusal (`refusal`). `input`, `output`: tokens, where the supply counts them. */
+  enter(target: Target, x: Exchange, holder: TurnHolder, input = 0, output = 0): Turn {
     const now = this.#options.now()
-    const turn = new Turn(this, holder, target, x, now)
-    if (this.#lease.closed) this.#lease = this.#open()
-    if (this.#line.size === 0 && this.#lease.has(1, this.#options.wall())) {
-      this.#options.desk.take(this.#lease, 1)
+    const turn = new Turn(this, holder, target, x, now, input, output)
+    if (this.#line.size === 0 && this.#supply.take(turn)) {
       this.#standing.served()
       this.#hold(turn, now)
     } else this.#wait(turn, now)
@@ -76,11 +73,9 @@ export class EngineGate implements TurnKeeper {
   ended(turn: Turn): void {
     if (!turn.held) return this.#remove(turn, 'left')
     this.#inUse--
-    this.#lease.busy--
-    this.#standing.learn(this.#options.now() - turn.heldAt)
     // A place is free and nobody waits for it.
     if (this.#line.size === 0) this.#standing.served()
-    this.#options.desk.putBack(this.#lease, 1, true)
+    this.#standing.learn(this.#supply.end(turn, this.#options.now()))
   }
 
   #wait(turn: Turn, now: number): void {
@@ -101,27 +96,28 @@ export class EngineGate implements TurnKeeper {
     this.#look()
   }
 
-  /** Asks for one slot at a time: several workers that have a queue take turns. */
+  /** Asks for one place at a time: several workers that have a queue take turns. */
   #ask(): void {
-    if (this.#asking || this.#line.size === 0) return
+    if (this.#asking) return
+    const asked = this.#line.peek(this.#standing.stands(this.#options.now()))
+    if (asked === null) return
     this.#asking = true
-    const lease = this.#lease
-    lease.busy++
-    void this.#options.desk.wait(lease, 1).then(shortage => {
+    void this.#supply.wait(asked).then(came => {
       this.#asking = false
-      lease.busy--
-      if (shortage === null) this.#give(lease)
+      if (came) this.#give(asked)
       this.#ask()
     })
   }
 
-  #give(lease: Lease): void {
+  #give(asked: Turn): void {
     const now = this.#options.now()
-    const turn = this.#line.next(this.#standing.stands(now))
-    // All have left meanwhile.
-    if (turn === null) return this.#options.desk.putBack(lease, 1, false)
+    const next = this.#line.peek(this.#standing.stands(now))
+    const turn = next === null || this.#supply.suits(next, asked) ? next : asked.lane === null ? null : asked
+    // All have left meanwhile, or those who are there need more.
+    if (turn === null) return this.#supply.putBack(asked)
+    this.#line.serve(turn)
     if (this.#line.size === 0) this.#standing.served()
-    this.#options.desk.commit(lease, 1)
+    this.#supply.use(turn)
     const waited = now - turn.since
     this.#waits.record(waited / 1_000)
     this.#hold(turn, now)
@@ -132,7 +128,6 @@ export class EngineGate implements TurnKeeper {
     turn.held = true
     turn.heldAt = now
     this.#inUse++
-    this.#lease.busy++
   }
 
   /** Sends those away who have waited too long, as long as anybody waits. */
@@ -175,13 +170,6 @@ export class EngineGate implements TurnKeeper {
 
   #error(): GatewayError {
     const wait = Math.min(RETRY_MOST_MS, Math.max(RETRY_LEAST_MS, this.#line.size * this.#standing.turnoverMs))
-    return gatewayError('overloaded', `The model's engine takes ${this.#rule.concurrency} requests at a time, and more are waiting than it can answer soon. Try again later.`,
-      { retryAfterMs: Math.ceil(wait * (1 + 2 * this.#options.random())) })
-  }
-
-  #open(): Lease {
-    const spec: CounterSpec = { kind: 'slots', limit: this.#rule.concurrency, patient: true }
-    const key = `engine ${this.#rule.name}`
-    return this.#options.desk.open(key, key, spec, this.#version)
+    return this.#supply.refusal(Math.ceil(wait * (1 + 2 * this.#options.random())))
   }
 }

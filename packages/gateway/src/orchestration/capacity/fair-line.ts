@@ -58,18 +58,19 @@ export class FairLine {
     if (tenant.count === 0) this.#tenants.delete(tenant.name)
   }
 
-  /** Takes the next one out. */
-  next(newestFirst: boolean): Turn | null {
+  /** Who is next; null = nobody waits. */
+  peek(newestFirst: boolean): Turn | null {
     for (const tenant of this.#tenants.values()) {
-      for (const lane of tenant.keys.values()) {
-        const turn = newestFirst ? lane.newest : lane.oldest
-        if (turn === null) continue // never: a lane without turns is deleted
-        this.#rotate(tenant, lane)
-        this.remove(turn)
-        return turn
-      }
+      for (const lane of tenant.keys.values()) return newestFirst ? lane.newest : lane.oldest
     }
     return null
+  }
+
+  /** Takes one out whose turn it is: its tenant and its key go to the end. */
+  serve(turn: Turn): void {
+    if (turn.lane === null) return
+    this.#rotate(turn.lane.tenant, turn.lane)
+    this.remove(turn)
   }
 
   /** Whom to send away when there are too many: of the tenant that has most, of its key that has most; the newcomer's own where there is no larger one. */

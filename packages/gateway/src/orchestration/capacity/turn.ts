@@ -1,4 +1,4 @@
-import type { Exchange, GatewayError, Target } from '@headrace/contract'
+import type { Exchange, GatewayError, QuotaUse, Target } from '@headrace/contract'
 import type { Lane } from './fair-line.ts'
 
 /** Who waits for an engine. Exactly one of the two is called, once, and neither after `Turn.end`. */
@@ -30,6 +30,12 @@ export class Turn {
   /** Monotonic ms: when it began to wait, when it must have begun to be answered, and when it got its place. */
   readonly since: number
   readonly deadline: number
+  /** Tokens that it is expected to use; 0 where its gate does not count them. */
+  readonly input: number
+  readonly output: number
+  /** What its pair had been granted when it was; null = its gate gives out places. And how long it keeps others from their turn, ms. */
+  mark: QuotaUse | null = null
+  gapMs = 0
   heldAt = 0
   held = false
   over = false
@@ -40,13 +46,15 @@ export class Turn {
   older: Turn | null = null
   newer: Turn | null = null
 
-  constructor(keeper: TurnKeeper, holder: TurnHolder, target: Target, x: Exchange, since: number) {
+  constructor(keeper: TurnKeeper, holder: TurnHolder, target: Target, x: Exchange, since: number, input: number, output: number) {
     this.keeper = keeper
     this.holder = holder
     this.target = target
     this.tenant = x.principal?.tenant ?? ''
     this.key = x.principal?.keyId ?? ''
     this.since = since
+    this.input = input
+    this.output = output
     this.deadline = x.startedAt + Math.min(target.timeouts.firstToken, target.timeouts.total)
   }
 

@@ -11,9 +11,12 @@ export interface Lane {
 
 /**
  * How good a choice a lane is. `open`: nothing speaks against it, or this worker is to probe it; `slow`: it answers, but far slower than usual;
- * `full`: no more at the same time; `out`: it fails, and is tried only where everything does; `shut`: the provider said not before.
+ * `busy`: requests queue for its provider's limits; `full`: no more at the same time; `out`: it fails, and is tried only where everything does; `shut`: the provider said not before.
  */
-export type LaneRank = 'open' | 'slow' | 'full' | 'out' | 'shut'
+export type LaneRank = 'open' | 'slow' | 'busy' | 'full' | 'out' | 'shut'
+
+/** A queue that is this long is worth going elsewhere for, ms. */
+const LONG_QUEUE_MS = 250
 
 /** Ranks a lane. Called only while something is wrong somewhere. */
 export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
@@ -23,8 +26,12 @@ export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
     if (standing.hard) return 'shut'
     rank = standing.out === 'slow' && rank === 'open' ? 'slow' : 'out'
   }
-  return rank === 'open' && endpoint.full ? 'full' : rank
+  if (rank !== 'open') return rank
+  return endpoint.full ? 'full' : backlogMs(pair) > LONG_QUEUE_MS ? 'busy' : 'open'
 }
+
+/** How long those take who wait for the provider's limits, ms. */
+export const backlogMs = ({ line }: Standing): number => line === null ? 0 : line.backlogMs
 
 /** The subject that keeps a lane from being used for longest; null = none does. */
 export function obstacle({ endpoint, credential, pair }: Lane): Standing | null {

@@ -25,6 +25,8 @@ export class Standing {
   answeredAt = 0
   /** Attempts at the same time that its latency allows; 0 = as many as come. */
   concurrency = 0
+  /** Of a pair: who waits for the provider's limits; null = nobody ever did. */
+  line: { readonly backlogMs: number } | null = null
   /** It has that many. */
   full = false
   /** It is in the list of those that have news. */

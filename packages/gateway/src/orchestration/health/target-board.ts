@@ -18,7 +18,7 @@ const MAX_STANDINGS = 20_000
 
 /**
  * What one worker knows of its targets: counts attempts as they begin and end, tells the authority, and keeps what it decides.
- * While nothing is out or full, choosing a target asks `calm` and nothing else.
+ * While nothing is out, full or paced, choosing a target asks `calm` and nothing else.
  */
 export class TargetBoard {
   readonly #options: TargetBoardOptions
@@ -29,6 +29,8 @@ export class TargetBoard {
   #flushSoon = false
   #outs = 0
   #fulls = 0
+  /** Some pair's requests wait for their provider's limits. */
+  paced = false
   /** Workers of the installation, this one included. */
   workers = 1
 
@@ -39,7 +41,7 @@ export class TargetBoard {
 
   /** Nothing speaks against any target. */
   get calm(): boolean {
-    return this.#outs === 0 && this.#fulls === 0
+    return this.#outs === 0 && this.#fulls === 0 && !this.paced
   }
 
   lane(target: Target): Lane {

@@ -1,8 +1,11 @@
 import { gatewayError, type GatewayError, type OutReason, type Plan } from '@headrace/contract'
-import { obstacle, rankLane, type Lane, type LaneRank } from './lane.ts'
+import { backlogMs, obstacle, rankLane, type Lane, type LaneRank } from './lane.ts'
 import { FIRST_IN_ORDER, type Route } from './route.ts'
 import type { Standing } from './standing.ts'
 import type { TargetBoard } from './target-board.ts'
+
+/** The better the smaller. */
+const ORDER = Object.freeze({ open: 0, slow: 1, busy: 2, out: 3, full: 4, shut: 5 } as const satisfies Record<LaneRank, number>)
 
 /** Nothing can be sent now: `waitMs` until something can, 0 = nobody knows; and what to tell the client if it is not waited for. */
 export interface Hold { readonly waitMs: number, readonly error: GatewayError }
@@ -13,7 +16,7 @@ const WORDS = Object.freeze({
 } as const satisfies Record<OutReason, string>)
 
 /**
- * Which target of a plan next. The plan's order is kept among those that are well; one that is slow comes after them, and one that is out only where
+ * Which target of a plan next. The plan's order is kept among those that are well; one that is slow comes after them, then the one with the shortest queue, and one that is out only where
  * all are (they are never all given up), the one first whose time is nearest. What the provider shut itself is not tried before its time.
  */
 export class TargetPicker {
@@ -92,14 +95,20 @@ export class TargetPicker {
       const rank = this.#rank(plan, index)
       if (rank === 'open') return index
       if (rank === 'full' || rank === 'shut') continue
-      const target = plan.targets[index]
-      const wait = rank === 'slow' || target === undefined ? 0 : obstacle(this.#board.lane(target))?.wait(now) ?? 0
-      if (best >= 0 && (bestRank === 'slow' || rank === 'out' && wait >= bestWait)) continue
+      const wait = this.#wait(plan, index, rank, now)
+      if (best >= 0 && (ORDER[rank] > ORDER[bestRank] || rank === bestRank && wait >= bestWait)) continue
       best = index
       bestRank = rank
       bestWait = wait
     }
     return best
+  }
+
+  #wait(plan: Plan, index: number, rank: LaneRank, now: number): number {
+    const target = plan.targets[index]
+    if (rank === 'slow' || target === undefined) return 0
+    const lane = this.#board.lane(target)
+    return rank === 'busy' ? backlogMs(lane.pair) : obstacle(lane)?.wait(now) ?? 0
   }
 
   #rank(plan: Plan, index: number): LaneRank {
@@ -108,7 +117,7 @@ export class TargetPicker {
   }
 
   #why(lane: Lane, standing: Standing | null): string {
-    if (standing === null || standing.out === null) return rankLane(lane) === 'full' ? `it has the ${lane.endpoint.concurrency} requests that it answers in time` : 'another one is better'
+    if (standing === null || standing.out === null) return rankLane(lane) === 'busy' ? `its rate limit is used up, and the queue for it ${(backlogMs(lane.pair) / 1000).toFixed(1)} s long` : rankLane(lane) === 'full' ? `it has the ${lane.endpoint.concurrency} requests that it answers in time` : 'another one is better'
     const wait = standing.wait(this.#now())
     return `${WORDS[standing.out]}${wait > 0 ? `; ${(wait / 1000).toFixed(1)} s left` : '; to be probed'}`
   }
@@ -119,7 +128,7 @@ export class TargetPicker {
     if (lane === null || this.#board.calm) return FIRST_IN_ORDER
     if (lane.endpoint.token || lane.credential.token || lane.pair.token) return 'the probe that decides whether it comes back'
     const rank = rankLane(lane)
-    return rank === 'open' ? 'the first in order that is well' : rank === 'slow' ? 'slow, but it answers' : 'all are out, and it is the nearest to coming back'
+    return rank === 'open' ? 'the first in order that is well' : rank === 'slow' ? 'slow, but it answers' : rank === 'busy' ? 'all have queues, and it has the shortest' : 'all are out, and it is the nearest to coming back'
   }
 }
 
