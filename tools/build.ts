@@ -24,9 +24,11 @@ const PROGRAMS = Object.freeze({
 /** Files that code reads beside itself, and those that belong into a package. */
 const COPIES: readonly (readonly [from: string, to: string])[] = Object.freeze([
   ['packages/control/src/page/page.html', 'dist/page.html'],
+  ['packages/contract/src/catalogue/catalogue.json', 'dist/catalogue.json'],
   ['packages/contract/headrace.schema.json', 'headrace.schema.json'],
   ['README.md', 'README.md'],
   ['LICENSE', 'LICENSE'],
+  ['NOTICE', 'NOTICE'],
 ])
 
 interface PackageFacts { readonly dependencies?: Readonly<Record<string, string>> }

@@ -30,6 +30,7 @@ test.each([
   ['packages/gateway/src/transformation/openai-chat/a.ts', '../../edge/door.ts', 'never import each other'],
   ['packages/gateway/src/orchestration/a.ts', '@headrace/stores', 'import only @headrace/contract'],
   ['packages/gateway/src/orchestration/a.ts', '@headrace/contract/config', 'import only @headrace/contract'],
+  ['packages/gateway/src/orchestration/a.ts', '@headrace/contract/catalogue', 'import only @headrace/contract'],
   ['packages/gateway/src/orchestration/a.ts', '../authority/meter.ts', 'never import each other'],
   ['packages/gateway/src/upstream/a.ts', 'zod', 'never loads zod or yaml'],
   ['packages/gateway/src/main.ts', 'yaml', 'asks @headrace/contract/config'],

@@ -18,4 +18,6 @@ export interface KnownProvider {
   readonly usageOption: boolean
   /** Model names worth listing and resolving without a prefix. Any other works as `provider/model`. */
   readonly models: readonly string[]
+  /** Names that the model catalogue's sources have for it, where they are others. */
+  readonly catalogueNames?: readonly string[]
 }

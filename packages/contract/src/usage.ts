@@ -9,6 +9,11 @@ export interface Usage {
   readonly cachedInputTokens: number
   readonly cacheWriteTokens: number
   readonly reasoningTokens: number
+  /** Of what was written to the cache, what is kept for longer (an hour). Left out = the provider did not say, as with the next two. */
+  readonly longCacheWriteTokens?: number
+  /** Sound, of the input and of the output. */
+  readonly audioInputTokens?: number
+  readonly audioOutputTokens?: number
 }
 
 export const UNKNOWN_USAGE: Usage = Object.freeze({
