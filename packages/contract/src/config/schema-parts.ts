@@ -98,14 +98,19 @@ function inRange(value: number | null, least: number, most: number, wanted: stri
   return z.NEVER
 }
 
-/** `true` or `false`; as strings too, since that is what a reference becomes. */
-export function flag(initial: boolean) {
+/** `true` or `false`; as strings too, since that is what a reference becomes. Left out = `initial`. */
+export const flag = (initial: boolean) => yesOrNo().prefault(initial)
+
+/** A flag that has no value of its own where it is left out: something else decides then. */
+export const openFlag = () => yesOrNo().nullish()
+
+function yesOrNo() {
   return z.union([z.boolean(), numeric('true|false', 'expected `true` or `false`')], { error: 'expected `true` or `false`' }).transform((value, context) => {
     if (value === true || value === 'true') return true
     if (value === false || value === 'false') return false
     context.addIssue({ code: 'custom', message: 'expected `true` or `false`' })
     return z.NEVER
-  }).prefault(initial)
+  })
 }
 
 /** A string of `form`, or `wanted` is the error. */

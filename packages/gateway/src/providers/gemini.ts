@@ -9,4 +9,5 @@ export const gemini = Object.freeze({
   auth: 'bearer',
   usageOption: true,
   models: Object.freeze(['gemini-2.5-pro', 'gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-embedding-001']),
+  catalogueNames: Object.freeze(['google']),
 } as const satisfies KnownProvider)

@@ -11,8 +11,12 @@ test('every provider has an id, an address and environment names of its own', ()
 test.each(KNOWN_PROVIDERS.map(provider => [provider.id, provider] as const))('%s is frozen, and its key travels only over TLS', (_id, provider) => {
   for (const part of [provider, provider.env, provider.models]) expect(Object.isFrozen(part)).toBe(true)
   const url = new URL(provider.baseUrl)
-  expect(url.href).toBe(provider.baseUrl)
+  expect(url.pathname === '/' ? url.origin : url.href).toBe(provider.baseUrl)
   expect(provider.baseUrl.endsWith('/')).toBe(false)
   if (provider.auth !== 'none') expect(url.protocol).toBe('https:')
   expect(provider.env.length > 0).toBe(provider.auth !== 'none')
+})
+
+test('twenty-five vendors and more speak the dialect of Chat Completions', () => {
+  expect(KNOWN_PROVIDERS.filter(({ dialect, auth }) => dialect === 'openai-chat' && auth !== 'none').length).toBeGreaterThanOrEqual(25)
 })

@@ -9,4 +9,5 @@ export const xai = Object.freeze({
   auth: 'bearer',
   usageOption: true,
   models: Object.freeze(['grok-4', 'grok-3', 'grok-3-mini']),
+  catalogueNames: Object.freeze(['x-ai']),
 } as const satisfies KnownProvider)
