@@ -2,6 +2,7 @@ import type { CapacityRule } from './capacity.ts'
 import type { IdempotencyPolicy } from './idempotency.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
+import type { ModelFacts } from './model-facts.ts'
 import type { KeyRecord } from './principal.ts'
 import type { DialectId, Policy, RescuePolicy, StructuredOutput, Timeouts } from './snapshot.ts'
 
@@ -17,8 +18,10 @@ export interface ResolvedConfig {
   readonly keys: readonly KeyRecord[]
   /** Left out = no limits. */
   readonly limits?: readonly LimitRule[]
-  /** Left out = nothing has a price. */
+  /** Over the catalogue's prices. */
   readonly prices?: readonly PriceRule[]
+  /** What is known of the configured providers' models. Left out = nothing. */
+  readonly catalogue?: readonly ModelFacts[]
   /** Left out = no budgets. */
   readonly budgets?: readonly BudgetRule[]
   /** Left out = engines take whatever comes. */
@@ -79,7 +82,7 @@ export interface ProviderConfig {
   readonly usageOption: boolean
   /** Left out = `native`. */
   readonly structuredOutput?: StructuredOutput
-  /** Left out = false. */
+  /** Left out = as the catalogue says of each model, and false where it says nothing. */
   readonly prefill?: boolean
   /** Model names known to exist there, for bare-name lookup and GET /v1/models; `provider/anything` works regardless. */
   readonly models: readonly string[]

@@ -1,5 +1,6 @@
 import type { CapacityRule } from './capacity.ts'
 import type { Result } from './errors.ts'
+import type { ModelFacts } from './model-facts.ts'
 import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
 import type { Hooks } from './hooks.ts'
@@ -62,6 +63,8 @@ export interface Target {
   readonly prefill?: boolean
   /** What its tokens cost; null or left out = nobody has said. */
   readonly price?: Price | null
+  /** What the catalogue knows of it; null or left out = nothing. */
+  readonly facts?: ModelFacts | null
   /** How much its engine takes at a time; null or left out = whatever comes. */
   readonly capacity?: CapacityRule | null
 }
@@ -84,7 +87,8 @@ export interface Plan {
  */
 export type RescuePolicy = 'error' | 'continue' | 'restart'
 
-export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number }
+/** A model as clients see it listed. `created`: Unix seconds, 0 = not known. `facts`: of the first of its targets; null or left out = nothing is known. */
+export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number, readonly facts?: ModelFacts | null }
 
 /**
  * Compiled, deep-frozen configuration. An exchange keeps the one it began with (invariant 2).

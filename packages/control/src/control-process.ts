@@ -41,7 +41,7 @@ export class ControlProcess {
     this.#arguments = args
     this.#keys = new SqliteKeyStore(join(args.data, 'headrace.db'))
     this.#keeper = new ConfigKeeper({
-      source: { path: args.config, env: process.env }, keys: this.#keys, fleet: this.#fleet,
+      source: { path: args.config, data: args.data, env: process.env }, keys: this.#keys, fleet: this.#fleet,
       send: config => tell({ type: 'config', config }), onProblem: say, onWarning: warning => say(`Warning: ${warning}`),
     })
   }

@@ -1,6 +1,6 @@
 import {
   gatewayError,
-  type ClientSink, type GatewayError, type Principal, type RelayDialect, type RequestHead, type Result, type Snapshot,
+  type ClientSink, type GatewayError, type ModelEntry, type Principal, type RelayDialect, type RequestHead, type Result, type Snapshot, type Target,
 } from '@headrace/contract'
 
 /** What the small answers need; given by `main.ts`. */
@@ -43,7 +43,12 @@ function models(layers: LocalLayers, head: RequestHead, sink: ClientSink): void 
   if (id === null || plan === null) return tell(layers, head, sink, gatewayError('not-found', 'The model name in the path is not valid percent-encoding.'))
   if (!plan.ok) return tell(layers, head, sink, plan.error)
   const entry = snapshot.models(principal.value).find(model => model.id === id)
-  sink.respond(200, JSON_HEADERS, layers.dialectOf(head).encodeModel(entry ?? { id, ownedBy: plan.value.targets[0]?.provider ?? '', created: 0 }))
+  sink.respond(200, JSON_HEADERS, layers.dialectOf(head).encodeModel(entry ?? unlisted(id, plan.value.targets[0])))
+}
+
+/** A model that is not listed and can be called all the same: `provider/model`, or one that a wildcard stands for. */
+function unlisted(id: string, target: Target | undefined): ModelEntry {
+  return { id, ownedBy: target?.provider ?? '', created: target?.facts?.released ?? 0, facts: target?.facts ?? null }
 }
 
 /** Model names may contain slashes, encoded by some SDKs and left alone by others. */

@@ -13,6 +13,7 @@ providers:
 models: { fast: [local/small, sandbox/echo] }
 keys: [{ name: team, key: "${'${TEAM_KEY}'}", models: [other] }]
 `)
+  writeFileSync(join(folder, 'known.yaml'), 'providers: { groq: { credentials: "sk-0123456789" } }\nprices: { "groq/own": { input: 1.5, output: 2 } }\ncatalogue: { models: { groq/own: { context_window: 1000, capabilities: { tools: true } } } }\n')
   writeFileSync(join(folder, 'bad.yaml'), 'server: { prot: 1 }\n')
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -34,6 +35,12 @@ describe('without a running Headrace', () => {
     { args: 'explain fast --config good.yaml --as team', code: 1, says: /may not call the model/ },
     { args: 'explain fast --config good.yaml --as nobody', code: 1, says: /It has: team/ },
     { args: 'schema', code: 0, says: /"title": "headrace\.yaml"/ },
+    { args: 'models sonnet --all', code: 0, says: /anthropic\/claude-sonnet[^]*\d+ of \d{4,} models/ },
+    { args: 'models --all --provider groq --json', code: 0, says: /^\{"provider":"groq"/ },
+    { args: 'models no-such-model --all', code: 1, says: /Nothing is known/ },
+    { args: 'models --config good.yaml', code: 1, says: /`--all` searches/ },
+    { args: 'models --config known.yaml own', code: 0, says: /groq\/own +1000 +- +1\.5 +1\.5 +2 /},
+    { args: 'models --config bad.yaml', code: 1, says: /did you mean `port`/ },
     { args: 'logs', code: 1, says: /no call log in \.\/data.*--data/ },
     { args: 'logs --url http://127.0.0.1:9', code: 1, says: /needs an admin key/ },
     { args: 'keys list', code: 1, says: /HEADRACE_ADMIN_KEY/ },
@@ -47,7 +54,7 @@ describe('without a running Headrace', () => {
     expect(done.stdout + done.stderr).not.toContain(env.TEAM_KEY)
   })
 
-  it.each(['start', 'check', 'explain', 'logs', 'keys', 'keys list', 'keys create', 'keys revoke', 'schema'])('headrace %s --help shows examples', async command => {
+  it.each(['start', 'check', 'explain', 'logs', 'keys', 'keys list', 'keys create', 'keys revoke', 'schema', 'models', 'catalog', 'catalog update'])('headrace %s --help shows examples', async command => {
     const done = await finish([...command.split(' '), '--help'], folder)
     expect(done.code).toBe(0)
     expect(done.stdout).toContain(`Examples:\n  headrace ${command.split(' ')[0]}`)

@@ -9,6 +9,7 @@ Examples:
   headrace check && headrace explain fast   is the configuration right, and where would a request go?
   headrace logs -f --model fast             follow the call log
   headrace health                           how do the targets stand?
+  headrace models sonnet                    what is known of models, and what they cost
   headrace keys create --name search-team   make an API key
 `
 
@@ -29,6 +30,7 @@ export function createCommand(): (argv: readonly string[]) => Promise<number> {
   addStart(program, does)
   addRestart(program, does)
   addConfigCommands(program, does)
+  addCatalogue(program, does)
   addLogs(program, does)
   addSpend(program, does)
   addHealth(program, does)
@@ -102,6 +104,27 @@ function addConfigCommands(program: Command, does: Does): void {
     .description('print the JSON Schema of headrace.yaml, for editors')
     .addHelpText('after', examples('headrace schema > headrace.schema.json'))
     .action(does(async () => (await import('./schema.ts')).schema()))
+}
+
+function addCatalogue(program: Command, does: Does): void {
+  program.command('models')
+    .description('show what is known of models: windows, prices, what they can do')
+    .argument('[words]', 'part of a name')
+    .option('-a, --all', 'of the whole catalogue, not of the configured providers alone', false)
+    .option('-p, --provider <id>', 'of this provider')
+    .option('-c, --config <file>', 'configuration file (default: ./headrace.yaml where it is)')
+    .option('-d, --data <dir>', 'data directory, where `headrace catalog update` puts its catalogue', './data')
+    .option('--json', 'one JSON object per line instead of a table', false)
+    .addHelpText('after', examples('headrace models', 'headrace models sonnet --all', 'headrace models --all --provider groq --json'))
+    .action(does(async (words: string | undefined, options: ModelsFlags) => (await import('./models.ts')).models(words ?? null, options)))
+  const catalog = program.command('catalog').description('the catalogue of models and prices')
+    .addHelpText('after', examples('headrace catalog update'))
+  catalog.command('update').description('make the catalogue anew from its published sources, with npm, and put it into the data directory')
+    .option('-d, --data <dir>', 'data directory', './data')
+    .option('-n, --dry-run', 'show what would change, and change nothing', false)
+    .option('--force', 'even where it has far fewer models than before', false)
+    .addHelpText('after', examples('headrace catalog update', 'headrace catalog update --dry-run'))
+    .action(does(async (options: CatalogFlags) => (await import('./catalog.ts')).updateCatalogue(options)))
 }
 
 function addLogs(program: Command, does: Does): void {
@@ -189,6 +212,16 @@ export interface SpendFlags extends AdminFlags {
   readonly limit: number
   readonly json: boolean
 }
+
+export interface ModelsFlags {
+  readonly all: boolean
+  readonly provider?: string
+  readonly config?: string
+  readonly data: string
+  readonly json: boolean
+}
+
+export interface CatalogFlags { readonly data: string, readonly dryRun: boolean, readonly force: boolean }
 
 export interface HealthFlags extends AdminFlags { readonly json: boolean }
 

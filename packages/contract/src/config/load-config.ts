@@ -8,6 +8,7 @@ import { ConfigProblems } from './config-problems.ts'
 import { parseLocated, type LocatedDocument } from './located-document.ts'
 import { resolveBudgets } from './resolve-budgets.ts'
 import { resolveCapacity } from './resolve-capacity.ts'
+import { resolveCatalogue, type CatalogueOptions } from './resolve-catalogue.ts'
 import { resolveKeys } from './resolve-keys.ts'
 import { resolveLimits } from './resolve-limits.ts'
 import { resolveModels } from './resolve-models.ts'
@@ -19,7 +20,7 @@ import { fileSchema, type ConfigFile } from './schema.ts'
 /** A file larger than this is refused, characters. */
 const MAX_TEXT = 4 * 2 ** 20
 
-export interface LoadOptions extends ProviderSources {
+export interface LoadOptions extends ProviderSources, CatalogueOptions {
   /** Text of `headrace.yaml`; null = there is none, and defaults and the environment decide. */
   readonly text: string | null
   /** Where the text came from: relative paths in it are relative to this file. */
@@ -61,14 +62,15 @@ function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigPro
   const limits = resolveLimits(file.limits ?? [], problems)
   const models = resolveModels(file.models ?? {}, providers, problems)
   const prices = resolvePrices(file.prices ?? {}, providers, problems)
+  const catalogue = resolveCatalogue(file.catalogue, providers, options, problems)
   return {
     version: options.version,
     server: resolveServer(file.server, options.path),
     providers,
     models,
     keys: resolveKeys(file.keys ?? [], options.keys, problems),
-    limits, prices,
-    budgets: resolveBudgets(file.budgets ?? [], { limits, prices, models, logCalls: file.log.calls }, problems),
+    limits, prices, catalogue,
+    budgets: resolveBudgets(file.budgets ?? [], { limits, prices, catalogue, models, logCalls: file.log.calls }, problems),
     capacity: resolveCapacity(file.capacity ?? {}, providers, problems),
     policy: {
       askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,

@@ -1,5 +1,7 @@
 import type { BudgetRule, BudgetScope, PriceRule } from '../money.ts'
+import { Catalogue } from '../catalogue/catalogue.ts'
 import type { LimitRule } from '../limits.ts'
+import type { ModelFacts } from '../model-facts.ts'
 import { matchesAny } from '../counter-key.ts'
 import type { ModelConfig } from '../resolved-config.ts'
 import type { ConfigProblems } from './config-problems.ts'
@@ -9,15 +11,16 @@ import type { BudgetFile } from './schema.ts'
 const SCOPES = ['tenant', 'team', 'app', 'key'] as const satisfies readonly BudgetScope[]
 
 /** What budgets need of the rest of the file. */
-export interface BudgetSurroundings { readonly limits: readonly LimitRule[], readonly prices: readonly PriceRule[], readonly models: readonly ModelConfig[], readonly logCalls: boolean }
+export interface BudgetSurroundings { readonly limits: readonly LimitRule[], readonly prices: readonly PriceRule[], readonly catalogue: readonly ModelFacts[], readonly models: readonly ModelConfig[], readonly logCalls: boolean }
 
 /** The file's `budgets` as rules with names of their own. */
-export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, models, logCalls }: BudgetSurroundings, problems: ConfigProblems): BudgetRule[] {
+export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, catalogue, models, logCalls }: BudgetSurroundings, problems: ConfigProblems): BudgetRule[] {
   const names = new Set(limits.map(limit => limit.name))
   const counted = new Set<string>()
-  if (file.length > 0 && prices.length === 0) problems.error(['budgets'], 'a budget needs prices: say under `prices` what models cost', 'key')
+  const priced = prices.length > 0 || catalogue.some(({ price }) => price !== null)
+  if (file.length > 0 && !priced) problems.error(['budgets'], 'a budget needs prices: say under `prices` what models cost', 'key')
   if (file.length > 0 && !logCalls) problems.error(['budgets'], 'a budget needs `log.calls`: what was spent is known from the call records', 'key')
-  if (prices.length > 0 && file.some(budget => budget.mode === 'hard')) warnOfUnpriced(models, prices, problems)
+  if (priced && file.some(budget => budget.mode === 'hard')) warnOfUnpriced(models, prices, new Catalogue({ date: '', sources: [], models: catalogue }), problems)
   return file.map((budget, index) => {
     const path = ['budgets', index]
     if (budget.name != null && names.has(budget.name)) problems.error([...path, 'name'], `there is another limit or budget named \`${budget.name}\`: names are unique`)
@@ -34,10 +37,10 @@ export function resolveBudgets(file: readonly BudgetFile[], { limits, prices, mo
 }
 
 /** A call whose cost nobody knows is not let in by a hard budget, whichever of its targets it is that has no price. */
-function warnOfUnpriced(models: readonly ModelConfig[], prices: readonly PriceRule[], problems: ConfigProblems): void {
+function warnOfUnpriced(models: readonly ModelConfig[], prices: readonly PriceRule[], catalogue: Catalogue, problems: ConfigProblems): void {
   for (const { name, targets } of models) {
-    const target = targets.map(({ provider, model }) => `${provider}/${model}`).find(text => !prices.some(price => matchesAny(text, [price.name])))
-    if (target !== undefined) problems.warn(['models', name], `\`${target}\` has no price, so hard budgets let no calls to \`${name}\` in: add it under \`prices\` (0 where it is free)`)
+    const target = targets.find(({ provider, model }) => !prices.some(price => matchesAny(`${provider}/${model}`, [price.name])) && !model.includes('*') && (catalogue.find(provider, model)?.price ?? null) === null)
+    if (target !== undefined) problems.warn(['models', name], `\`${target.provider}/${target.model}\` has no price, so hard budgets let no calls to \`${name}\` in: add it under \`prices\` (0 where it is free)`)
   }
 }
 

@@ -80,7 +80,7 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
     proxy: proxy?.ok ? proxy.value : null,
     usageOption: settings.usage_option ?? known?.usageOption ?? true,
     ...(settings.structured_output == null ? {} : { structuredOutput: settings.structured_output }),
-    prefill: settings.prefill ?? false,
+    ...(settings.prefill == null ? {} : { prefill: settings.prefill }),
     models: settings.models ?? known?.models ?? [],
   }
 }

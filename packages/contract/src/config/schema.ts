@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { CAPABILITIES, FIRST_TOKEN_CLASSES, MODALITIES } from '../model-facts.ts'
+import { MAX_RATE } from '../money.ts'
 import { LIMIT_FORM } from './parse-limit.ts'
-import { budgetWindow, dollars, duration, flag, limitAmount, listOf, money, oneOf, section, size, strictMap, text, whole, wholeNumber } from './schema-parts.ts'
+import { budgetWindow, dollars, duration, flag, limitAmount, listOf, money, oneOf, openFlag, section, size, strictMap, text, whole, wholeNumber } from './schema-parts.ts'
 
 /** Upper bounds: a generated file that doubled by mistake is refused, not tried. */
 export const MAX_PROVIDERS = 1_000
@@ -11,9 +13,10 @@ export const MAX_CREDENTIALS = 16
 export const MAX_TARGETS = 16
 export const MAX_LIMITS = 256
 export const MAX_BUDGETS = 256
+export const MAX_CATALOGUE_MODELS = 10_000
 export const MAX_CAPACITIES = 1_000
 /** Nano-dollars per million tokens (10,000 dollars), and in a budget. */
-export const MAX_PRICE = 1e13
+export const MAX_PRICE = MAX_RATE
 export const MAX_BUDGET = 4e15
 /** Characters of a model name. */
 export const MAX_MODEL_NAME = 256
@@ -75,8 +78,8 @@ const provider = section({
   proxy: text(/^\S{1,2048}$/, 'a proxy such as `http://proxy.example.com:3128`').nullish(),
   structured_output: oneOf(['native', 'tool', 'instruction']).nullish()
     .describe('How its models give structured output: by themselves, or, where they cannot, by a tool call or an instruction that stands in for it.'),
-  prefill: flag(false).nullish().describe('True where a model goes on with an answer whose beginning is the last message.'),
-  usage_option: flag(true).nullish().describe('False for providers that reject `stream_options`.'),
+  prefill: openFlag().describe('True where its models go on with an answer whose beginning is the last message. Left out: as the catalogue says of each.'),
+  usage_option: openFlag().describe('False for providers that reject `stream_options`.'),
   models: listOf(modelName, MAX_MODELS, 'a list of model names').nullish().describe('Listed by GET /v1/models and usable without prefix when unique. Any other works as `provider/model`.'),
 })
 
@@ -117,11 +120,31 @@ const limit = strictMap({
 })
 
 const perMillion = dollars(MAX_PRICE, 'expected dollars per million tokens such as `0.40`, at most 10000, at most nine digits after the point')
-const price = strictMap({
+const rates = {
   input: perMillion,
   cached_input: perMillion.nullish().describe('Input that the provider read from its cache. Left out: as `input`.'),
   cache_write: perMillion.nullish().describe('Input that the provider wrote to its cache. Left out: as `input`.'),
   output: perMillion,
+  cache_write_1h: perMillion.nullish().describe('What the provider wrote to its cache for an hour. Left out: as `cache_write`.'),
+  reasoning: perMillion.nullish().describe('Output that is thoughts. Left out: as `output`.'),
+  audio_input: perMillion.nullish().describe('Input that is sound. Left out: as `input`.'),
+  audio_output: perMillion.nullish().describe('Output that is sound. Left out: as `output`.'),
+}
+const price = strictMap({
+  ...rates,
+  tiers: listOf(strictMap({ above: wholeNumber(1, 1_000_000_000).describe('Input tokens.'), ...rates }), 8, 'a list of tiers').nullish()
+    .describe('What all tokens of a call cost that has more than `above` input tokens.'),
+})
+
+const tokens = wholeNumber(1, 1_000_000_000)
+const modalities = listOf(oneOf(MODALITIES), MODALITIES.length, 'a list of modalities').min(1, { error: `an empty list: name at least one of ${MODALITIES.map(one => `\`${one}\``).join(', ')}` })
+const modelFacts = strictMap({
+  context_window: tokens.nullish().describe('Tokens, input and output together.'),
+  max_output: tokens.nullish().describe('Tokens of one answer at most; asked for where a provider wants to be told and the client says nothing.'),
+  input: modalities.nullish(),
+  output: modalities.nullish(),
+  capabilities: strictMap(Object.fromEntries(CAPABILITIES.map(capability => [capability, z.boolean({ error: 'expected `true` or `false`' }).nullish()]))).nullish(),
+  first_token: oneOf(FIRST_TOKEN_CLASSES).nullish(),
 })
 
 const budgetScope = oneOf(['tenant', 'team', 'app', 'key'])
@@ -155,6 +178,11 @@ export const fileSchema = strictMap({
   limits: listOf(limit, MAX_LIMITS, 'a list of limits').nullish(),
   prices: z.record(text(/^[^\p{Cc}\p{Cs}*]{0,320}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), price, { error: 'expected a map of targets to their prices' }).nullish()
     .describe('What models cost, dollars per million tokens, by `provider/model`.'),
+  catalogue: section({
+    prices: flag(true).describe('What `prices` does not price costs what the catalogue says.'),
+    models: z.record(text(/^[^/\s*]+\/[^\p{Cc}\p{Cs}*]{0,256}[^\p{Cc}\p{Cs}*]$/u, 'a target `provider/model`'), modelFacts, { error: 'expected a map of targets to what is known of them' }).nullish()
+      .describe('What you know better than the catalogue, by `provider/model`.'),
+  }),
   budgets: listOf(budget, MAX_BUDGETS, 'a list of budgets').nullish(),
   capacity: z.record(text(/^[^/\s*]+\/[^\p{Cc}\p{Cs}*]{0,256}(?:[^\p{Cc}\p{Cs}]|\*)$/u, 'a target `provider/model`, exact or with a `*` as the last character'), capacity, { error: 'expected a map of targets to what their engine takes' }).nullish()
     .describe('How many requests an engine takes at the same time, by `provider/model`; more wait in a queue.'),
@@ -189,5 +217,7 @@ export type ProviderFile = NonNullable<NonNullable<ConfigFile['providers']>[stri
 export type KeyFile = NonNullable<ConfigFile['keys']>[number]
 export type LimitFile = NonNullable<ConfigFile['limits']>[number]
 export type PriceFile = NonNullable<ConfigFile['prices']>[string]
+export type CatalogueFile = ConfigFile['catalogue']
+export type ModelFactsFile = NonNullable<CatalogueFile['models']>[string]
 export type CapacityFile = NonNullable<ConfigFile['capacity']>[string]
 export type BudgetFile = NonNullable<ConfigFile['budgets']>[number]

@@ -42,7 +42,7 @@ export class AppHarness {
   take: (config: ResolvedConfig) => 'accept' | 'refuse' | 'nothing' = () => 'accept'
   app!: FastifyInstance // set by `start`, the only way to get one
   readonly keeper = new ConfigKeeper({
-    source: { path: this.path, env: {} }, keys: this.keys, fleet: this.fleet, rolloutMs: 50,
+    source: { path: this.path, data: this.directory, env: {} }, keys: this.keys, fleet: this.fleet, rolloutMs: 50,
     send: config => this.#send(config), onProblem: text => { this.said.push(text) }, onWarning: () => {},
   })
 

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { failure, success, type KeyRecord, type Result } from '@headrace/contract'
+import { readCatalogue } from '@headrace/contract/catalogue'
 import { formatConfigErrors, loadConfig, type ConfigError, type LoadedConfig } from '@headrace/contract/config'
 import { KNOWN_PROVIDERS } from '@headrace/gateway/providers'
 
 /** Where configuration comes from, apart from the file's text. */
 export interface ConfigSource {
   readonly path: string | null
+  /** Data directory: a catalogue may lie there. */
+  readonly data: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -29,6 +32,6 @@ export function readConfigText(path: string | null): Result<string | null, Inval
 
 /** From text to a whole, checked configuration. */
 export function compileConfig(source: ConfigSource, text: string | null, facts: { readonly version: number, readonly keys: readonly KeyRecord[], readonly sandboxUrl: string | null }): Result<LoadedConfig, InvalidConfig> {
-  const loaded = loadConfig({ text, path: source.path, env: source.env, known: KNOWN_PROVIDERS, readFile: path => readFileSync(path, 'utf8'), ...facts })
+  const loaded = loadConfig({ text, path: source.path, env: source.env, known: KNOWN_PROVIDERS, readFile: path => readFileSync(path, 'utf8'), catalogue: only => readCatalogue(source.data, only), ...facts })
   return loaded.ok ? loaded : failure({ text: formatConfigErrors(loaded.error, source.path, text), errors: loaded.error })
 }

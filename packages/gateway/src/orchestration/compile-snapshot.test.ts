@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { KeyRecord, ModelConfig, Principal, ProviderConfig, RequestHead, ResolvedConfig, Snapshot } from '@headrace/contract'
+import type { KeyRecord, ModelConfig, ModelFacts, Price, Principal, ProviderConfig, RequestHead, ResolvedConfig, Snapshot } from '@headrace/contract'
 import { authorizationToken } from './authenticate.ts'
 import { compileSnapshot } from './compile-snapshot.ts'
 import { explainPlan } from './explain-plan.ts'
@@ -169,4 +169,27 @@ test('keys and models are looked up, not searched for: 10,000 of them do not cos
   console.log(`authenticate + plan: ${(one / 300).toFixed(3)} us with 1 key, ${(all / 300).toFixed(3)} us with 10,000`)
   // A search would cost thousands of times more, a cache that misses twice as much; `bench relay` has the exact figure.
   expect(all / one).toBeLessThan(20)
+})
+
+test('a target is as the catalogue says, and as the configuration says where it says something', () => {
+  const price = (version: string): Price => ({ input: 1, cachedInput: 1, cacheWrite: 1, output: 1, version })
+  const facts = (model: string, prefill: boolean, cost: Price | null): ModelFacts => ({
+    provider: 'one', model, name: model, aliases: [`${model}-alias`], contextWindow: 10, maxOutput: 5, input: ['text'], output: ['text'], capabilities: { prefill }, cache: null, firstToken: 'normal', released: 0, price: cost,
+  })
+  const catalogue = [facts('begun', true, price('known')), facts('plain', false, null)]
+  const seen = (prefill: boolean | undefined, model: string): unknown => {
+    const one = { ...provider('one', ['s1']), ...prefill === undefined ? {} : { prefill } }
+    const { snapshot } = compileSnapshot(configure({ providers: [one, provider('two', ['s2'])], catalogue, prices: [{ name: 'one/dear*', price: price('own') }, { name: 'one/plain', price: price('own') }] }))
+    const plan = snapshot.plan(model, principalOf(snapshot, 'all'))
+    const target = plan.ok ? plan.value.targets[0] : undefined
+    return [target?.prefill, target?.price?.version ?? null, target?.facts?.model ?? null]
+  }
+  expect(seen(undefined, 'one/begun')).toEqual([true, 'known', 'begun'])
+  expect(seen(undefined, 'one/begun-alias')).toEqual([true, 'known', 'begun'])
+  expect(seen(undefined, 'one/begun-20260131')).toEqual([true, 'known', 'begun'])
+  expect(seen(false, 'one/begun')).toEqual([false, 'known', 'begun'])
+  expect(seen(undefined, 'one/plain')).toEqual([false, 'own', 'plain'])
+  expect(seen(true, 'one/plain')).toEqual([true, 'own', 'plain'])
+  expect(seen(undefined, 'one/unheard')).toEqual([false, null, null])
+  expect(seen(undefined, 'two/begun')).toEqual([false, null, null])
 })

@@ -1,5 +1,5 @@
 import {
-  closestName, failure, gatewayError, NO_HOOKS, success,
+  Catalogue, closestName, failure, gatewayError, NO_HOOKS, success,
   type GatewayError, type Hooks, type ModelEntry, type Origin, type Plan, type Principal, type ResolvedConfig, type Result, type Snapshot,
 } from '@headrace/contract'
 import { AllowList } from './allow-list.ts'
@@ -21,11 +21,11 @@ const SUGGESTION_CANDIDATES = 200
 
 /** Compiles a checked configuration into frozen lookups. Throws on what `loadConfig` would have refused; does no I/O. */
 export function compileSnapshot(config: ResolvedConfig, hooks: Hooks = NO_HOOKS): CompiledConfig {
-  const prices = new PriceTable(config.prices ?? [])
-  const capacity = new CapacityTable(config.capacity ?? [])
-  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)), prices, capacity)]))
+  const catalogue = new Catalogue({ date: '', sources: [], models: deepFreeze([...config.catalogue ?? []]) })
+  const tables = { prices: new PriceTable(config.prices ?? []), capacity: new CapacityTable(config.capacity ?? []), catalogue }
+  const providers = new Map(config.providers.map(provider => [provider.id, compileProvider(deepFreeze(structuredClone(provider)), tables)]))
   const table = new ModelTable(config.models, providers)
-  const entries = modelEntries(config)
+  const entries = modelEntries(config, catalogue)
   // By key id: null = all models. A principal whose key is not here comes from elsewhere and may call nothing.
   const allowLists = new Map(config.keys.map(key => [key.keyId, key.models === null ? null : new AllowList(key.models)]))
 
@@ -62,11 +62,14 @@ function vault(providers: ReadonlyMap<string, CompiledProvider>): CompiledConfig
 }
 
 /** The exact public names, then `provider/model` for each model that a provider is known to have. */
-function modelEntries(config: ResolvedConfig): readonly ModelEntry[] {
+function modelEntries(config: ResolvedConfig, catalogue: Catalogue): readonly ModelEntry[] {
   const entries = new Map<string, ModelEntry>()
-  const add = (id: string, ownedBy: string): void => { if (!entries.has(id)) entries.set(id, Object.freeze({ id, ownedBy, created: 0 })) }
-  for (const model of config.models) if (!model.name.endsWith('*')) add(model.name, model.targets[0]?.provider ?? '')
-  for (const provider of config.providers) for (const model of provider.models) add(`${provider.id}/${model}`, provider.id)
+  const add = (id: string, ownedBy: string, model: string): void => {
+    const facts = catalogue.find(ownedBy, model)
+    if (!entries.has(id)) entries.set(id, Object.freeze({ id, ownedBy, created: facts?.released ?? 0, facts }))
+  }
+  for (const model of config.models) if (!model.name.endsWith('*')) add(model.name, model.targets[0]?.provider ?? '', model.targets[0]?.model ?? '')
+  for (const provider of config.providers) for (const model of provider.models) add(`${provider.id}/${model}`, provider.id, model)
   return Object.freeze([...entries.values()])
 }
 

@@ -1,4 +1,4 @@
-import type { DialectId, Operation, Origin, ProviderConfig, Target } from '@headrace/contract'
+import { findFacts, type Catalogue, type DialectId, type ModelFacts, type Operation, type Origin, type ProviderConfig, type Target } from '@headrace/contract'
 import gatewayPackage from '../../package.json' with { type: 'json' }
 import { asciiJson, headerSafe } from './model-name.ts'
 import type { CapacityTable } from './capacity/capacity-table.ts'
@@ -18,10 +18,15 @@ export interface CompiledProvider {
   readonly headers: string
   readonly prices: PriceTable
   readonly capacity: CapacityTable
+  /** What is known of its models, by name and alias. */
+  readonly facts: ReadonlyMap<string, ModelFacts>
 }
 
+/** What is said of targets by name, apart from their provider. */
+export interface TargetTables { readonly prices: PriceTable, readonly capacity: CapacityTable, readonly catalogue: Catalogue }
+
 /** Throws on a header that would not render to one clean line: a checked configuration has none. */
-export function compileProvider(config: ProviderConfig, prices: PriceTable, capacity: CapacityTable): CompiledProvider {
+export function compileProvider(config: ProviderConfig, { prices, capacity, catalogue }: TargetTables): CompiledProvider {
   const url = new URL(config.baseUrl)
   const base = url.pathname.replace(/\/+$/, '')
   const paths = OPERATION_PATHS[config.dialect]
@@ -32,7 +37,7 @@ export function compileProvider(config: ProviderConfig, prices: PriceTable, capa
     origin: Object.freeze({ tls, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), authority: url.host, proxy: config.proxy }),
     paths: Object.freeze({ chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']) }),
     headers: renderHeaders(config),
-    prices, capacity,
+    prices, capacity, facts: catalogue.of(config.id),
   })
 }
 
@@ -53,10 +58,11 @@ export function compileTargets(provider: CompiledProvider, model: string): reado
   const { config } = provider
   const name = `${config.id}/${model}`
   const ids = config.credentials.length === 0 ? [null] : config.credentials.map(credential => credential.id)
+  const facts = findFacts(provider.facts, model)
   const shared = {
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: provider.paths, headers: provider.headers,
     timeouts: config.timeouts, name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, structuredOutput: config.structuredOutput ?? 'native', modelJson: asciiJson(model),
-    prefill: config.prefill === true, price: provider.prices.find(name), capacity: provider.capacity.find(name),
+    prefill: config.prefill ?? facts?.capabilities.prefill === true, price: provider.prices.find(name) ?? facts?.price ?? null, facts, capacity: provider.capacity.find(name),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
 }

@@ -1,4 +1,4 @@
-import { success, type Principal, type Result, type Snapshot } from '@headrace/contract'
+import { success, type Principal, type Result, type Snapshot, type Target } from '@headrace/contract'
 
 /** What would happen to a request, as lines for people: `headrace explain MODEL`. Names credentials by id, never by value. */
 export function explainPlan(snapshot: Snapshot, model: string, principal: Principal): Result<readonly string[]> {
@@ -17,7 +17,14 @@ export function explainPlan(snapshot: Snapshot, model: string, principal: Princi
       `  ${index + 1}. ${JSON.stringify(target.name)}`,
       `     ${tls ? 'https' : 'http'}://${authority}${target.paths.chat}${proxy === null ? '' : ` through ${proxy}`}`,
       `     credential ${target.credentialId ?? 'none'}; usage ${policy.askUsage && target.usageOption ? 'asked for' : 'not asked for'}; timeouts: connect ${connect} ms, first token ${firstToken} ms, idle ${idle} ms, total ${total} ms`,
+      `     ${explainFacts(target)}`,
     )
   })
   return success(lines)
+}
+
+function explainFacts({ price, facts }: Target): string {
+  const tokens = (count: number | undefined): string => count === undefined || count < 0 ? 'unknown' : String(count)
+  const can = Object.entries(facts?.capabilities ?? {}).filter(([, does]) => does).map(([name]) => name)
+  return `price ${price == null ? 'unknown' : price.version}; context ${tokens(facts?.contextWindow)} tokens, output ${tokens(facts?.maxOutput)}; can ${can.join(', ') || 'unknown'}`
 }

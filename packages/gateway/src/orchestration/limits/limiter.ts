@@ -155,11 +155,12 @@ export class Limiter {
     const price = x.target?.price ?? null
     // A client that leaves between two attempts ends the last one again.
     if (price === null || x.costNano >= 0) return
-    const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens } = x.usage
+    const { usage } = x
+    const { inputTokens, outputTokens } = usage
     x.costNano = callCost(price, {
+      ...usage,
       inputTokens: isCredible(inputTokens) ? inputTokens : this.#wasServed(x) ? admission.input || guessInput(x) : 0,
       outputTokens: isCredible(outputTokens) ? outputTokens : this.#credibleOutput(x),
-      cachedInputTokens, cacheWriteTokens, reasoningTokens: -1,
     })
     x.spentNano += x.costNano
   }

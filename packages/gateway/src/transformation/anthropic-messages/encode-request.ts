@@ -5,7 +5,7 @@ import { Notes } from '../neutral/notes.ts'
 import { refuseChoices, refuseLogprobs } from '../neutral/refuse-unanswerable.ts'
 import { ANTHROPIC_VERSION } from './dialect.ts'
 import { encodeItems, type EncodedItems } from './encode-items.ts'
-import { DEFAULT_MAX_TOKENS, encodeThinking } from './encode-thinking.ts'
+import { defaultMaxTokens, encodeThinking } from './encode-thinking.ts'
 import { fitSchema } from './fit-schema.ts'
 
 /** Values that ask for nothing. */
@@ -26,13 +26,13 @@ export function encodeRequest(call: Call, target: Target): Result<EncodedRequest
 function encode(call: Call, target: Target, notes: Notes): Writable {
   const { system, messages, mayThink } = encodeItems(call.items, call.dialect === 'anthropic-messages', notes)
   const tools = call.tools.flatMap(tool => encodeTool(tool, notes))
-  const thinking = encodeThinking(call, mayThink, notes)
+  const thinking = encodeThinking(call, mayThink, target.facts ?? null, notes)
   for (const field of call.unheld) notes.dropNamed(field)
   const own = call.dialect === 'anthropic-messages'
   if (!own) noteExtras(call, notes)
   return {
     model: target.model,
-    max_tokens: thinking.maxTokens < 0 ? DEFAULT_MAX_TOKENS : thinking.maxTokens,
+    max_tokens: thinking.maxTokens < 0 ? defaultMaxTokens(call, target.facts ?? null) : thinking.maxTokens,
     system: encodeSystem(system),
     messages,
     stream: call.stream ? true : undefined,

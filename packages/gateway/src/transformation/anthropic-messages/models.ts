@@ -1,8 +1,13 @@
 import type { ModelEntry } from '@headrace/contract'
 import { asciiJson } from '../relay/ascii-json.ts'
 
-const modelObject = (model: ModelEntry) =>
-  ({ type: 'model', id: model.id, display_name: model.id, created_at: new Date(model.created * 1000).toISOString() })
+/** Anthropic's own shape. Numbers of which the catalogue knows nothing are null, as its SDKs expect them. */
+const modelObject = ({ id, created, facts }: ModelEntry) => ({
+  type: 'model', id, display_name: facts?.name ?? id, created_at: new Date(created * 1000).toISOString(),
+  max_input_tokens: known(facts?.contextWindow), max_tokens: known(facts?.maxOutput),
+})
+
+const known = (count: number | undefined): number | null => count === undefined || count < 0 ? null : count
 
 /** Body of GET /v1/models for Anthropic's clients: one page holds them all. */
 export const encodeModels = (models: readonly ModelEntry[]): string =>

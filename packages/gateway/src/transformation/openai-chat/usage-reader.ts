@@ -1,5 +1,6 @@
 import type { Usage } from '@headrace/contract'
 import { COUNT_LIMIT } from '../relay/json-value.ts'
+import { neutralUsage } from './read-usage.ts'
 
 const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d, ZERO = 0x30
 /** Digits of a count within a double's exact integers. */
@@ -14,11 +15,16 @@ export class UsageReader {
   readonly #text: string
   /** Before `read`: where the object begins; after it, when it succeeded: where it ends. */
   at: number
-  #inputTokens = -1
-  #outputTokens = -1
-  #cachedInputTokens = -1
-  #cacheWriteTokens = -1
-  #reasoningTokens = -1
+  #prompt = -1
+  #completion = -1
+  #total = -1
+  #cached = -1
+  #cachedBeside = -1
+  #hits = -1
+  #cacheWrite = -1
+  #reasoning = -1
+  #audioInput = -1
+  #audioOutput = -1
 
   constructor(text: string, at: number) {
     this.#text = text
@@ -29,13 +35,10 @@ export class UsageReader {
   read(): Usage | null {
     // An escape would make two spellings of one name.
     if (this.#text.includes('\\', this.at) || !this.#readMembers('usage')) return null
-    return {
-      inputTokens: this.#inputTokens,
-      outputTokens: this.#outputTokens,
-      cachedInputTokens: this.#cachedInputTokens,
-      cacheWriteTokens: this.#cacheWriteTokens,
-      reasoningTokens: this.#reasoningTokens,
-    }
+    return neutralUsage({
+      prompt: this.#prompt, completion: this.#completion, total: this.#total, cached: this.#cached, cachedBeside: this.#hits >= 0 ? this.#hits : this.#cachedBeside,
+      cacheWrite: this.#cacheWrite, reasoning: this.#reasoning, audioInput: this.#audioInput, audioOutput: this.#audioOutput,
+    })
   }
 
   #readMembers(level: Level): boolean {
@@ -68,23 +71,33 @@ export class UsageReader {
   #readValue(level: Level, name: number, length: number): boolean {
     const text = this.#text
     if (level === 'usage' && length === 21 && text.startsWith('prompt_tokens_details', name)) {
-      this.#cachedInputTokens = this.#cacheWriteTokens = -1
+      this.#cached = this.#cacheWrite = this.#audioInput = -1
       return this.#skipNull() || this.#readMembers('input')
     }
     if (level === 'usage' && length === 25 && text.startsWith('completion_tokens_details', name)) {
-      this.#reasoningTokens = -1
+      this.#reasoning = this.#audioOutput = -1
       return this.#skipNull() || this.#readMembers('output')
     }
     const count = this.#skipNull() ? -1 : this.#readCount()
     if (count < -1) return false
-    if (level === 'usage') {
-      if (length === 13 && text.startsWith('prompt_tokens', name)) this.#inputTokens = count
-      else if (length === 17 && text.startsWith('completion_tokens', name)) this.#outputTokens = count
+    if (level === 'usage') this.#takeCount(name, length, count)
+    else if (length === 12 && text.startsWith('audio_tokens', name)) {
+      if (level === 'input') this.#audioInput = count
+      else this.#audioOutput = count
     } else if (level === 'input') {
-      if (length === 13 && text.startsWith('cached_tokens', name)) this.#cachedInputTokens = count
-      else if (length === 18 && text.startsWith('cache_write_tokens', name)) this.#cacheWriteTokens = count
-    } else if (length === 16 && text.startsWith('reasoning_tokens', name)) this.#reasoningTokens = count
+      if (length === 13 && text.startsWith('cached_tokens', name)) this.#cached = count
+      else if (length === 18 && text.startsWith('cache_write_tokens', name)) this.#cacheWrite = count
+    } else if (length === 16 && text.startsWith('reasoning_tokens', name)) this.#reasoning = count
     return true
+  }
+
+  #takeCount(name: number, length: number, count: number): void {
+    const text = this.#text
+    if (length === 13 && text.startsWith('prompt_tokens', name)) this.#prompt = count
+    else if (length === 17 && text.startsWith('completion_tokens', name)) this.#completion = count
+    else if (length === 12 && text.startsWith('total_tokens', name)) this.#total = count
+    else if (length === 13 && text.startsWith('cached_tokens', name)) this.#cachedBeside = count
+    else if (length === 23 && text.startsWith('prompt_cache_hit_tokens', name)) this.#hits = count
   }
 
   #skipNull(): boolean {
