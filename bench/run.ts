@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 import { passes, type Bench } from './bench.ts'
 import { limits } from './limits.ts'
+import { overload } from './overload.ts'
 import { relay } from './relay.ts'
 import { scale } from './scale.ts'
 import { translate } from './translate.ts'
 
 /** Every bench of the project; a new one gets its line here. */
-const BENCHES: readonly Bench[] = [relay, limits, translate, scale]
+const BENCHES: readonly Bench[] = [relay, limits, overload, translate, scale]
 
 function help(): string {
   return `npm run bench -- NAME [--json] [--only FIGURE,...] [--rounds N] [--seconds S] [--cpu-prof DIR]\n\n${

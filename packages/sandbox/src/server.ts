@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { CallLog, type CallsReport, type SeenCall } from './call-log.ts'
 import { deliverJson, deliverStream, hangUntilGone, type Ending } from './deliver.ts'
 import { parseBehaviour, type Fault } from './engine/behaviour.ts'
+import { EngineSlots } from './engine/engine-slots.ts'
 import { FaultCounter } from './engine/fault-counter.ts'
 import { PrefixCache } from './engine/prefix-cache.ts'
 import { QuotaBook, quotaHeaders, type QuotaReport } from './engine/quota-book.ts'
@@ -40,7 +41,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const faults = new FaultCounter()
   const cache = new PrefixCache()
   const quotas = new QuotaBook()
-  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache, quotas }) })
+  const slots = new EngineSlots()
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache, quotas, slots }) })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, host, () => {
@@ -91,7 +93,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
 }
 
 /** What one engine remembers. */
-interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache, readonly quotas: QuotaBook }
+interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache, readonly quotas: QuotaBook, readonly slots: EngineSlots }
 interface Surroundings extends Engine { readonly signal: AbortSignal }
 interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
@@ -141,7 +143,12 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
     },
     onTokens: (count: number) => { call.tokens += count },
   }
-  return stream ? deliverStream(delivery, answered.frames) : deliverJson(delivery, answered.json, answered.tokens)
+  const leave = await around.slots.enter(behaviour, around.signal)
+  try {
+    return await (answered.kind === 'stream' ? deliverStream(delivery, answered.frames) : deliverJson(delivery, answered.json, answered.tokens))
+  } finally {
+    leave()
+  }
 }
 
 /** Output that a request is counted with: what it allows, else what it gets. */

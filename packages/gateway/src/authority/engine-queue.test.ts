@@ -122,22 +122,31 @@ describe('the queue', () => {
     if (least > 0) expect(Math.min(...shed(simulation).map(({ shedAt, since }) => shedAt - since))).toBeGreaterThanOrEqual(1_000)
   })
 
-  it('that empties only because its requests are sent away still stands; one that is served empty does not', async () => {
+  it('that empties only because its clients leave still stands; one that is served empty does not', async () => {
     const simulation = new QueueSimulation(engine({ concurrency: 1, targetMs: 50 }))
     simulation.request('long', only(simulation), { serviceMs: 3_000 })
-    arrivals(simulation, 2, 0)
-    // The engine has taken 100 ms so far as it knows.
+    for (let count = 0; count < 3; count++) simulation.request(`impatient${count}`, only(simulation), { leaveAfterMs: 900 })
     await simulation.run(1_200)
-    expect(shed(simulation)).toHaveLength(2)
+    expect(shed(simulation)).toEqual([])
     expect(counters(simulation).gauges['headrace_queue_standing{engine="up/m"}']).toBe(1)
-    simulation.request('meanwhile', only(simulation))
+    arrivals(simulation, 2, 0)
     await simulation.run(200)
-    expect(shed(simulation).map(({ name }) => name)).toContain('meanwhile')
+    expect(shed(simulation).map(({ name }) => name)).toEqual(['r0'])
     await simulation.run(2_000)
-    simulation.request('after', only(simulation))
-    await simulation.run(10)
-    expect(simulation.served().at(-1)).toBe('after')
+    expect(simulation.served().at(-1)).toBe('r1')
     expect(counters(simulation).gauges['headrace_queue_standing{engine="up/m"}']).toBe(0)
+  })
+
+  it('keeps the newest of each key, as many as its share of the places, however long the engine takes', async () => {
+    const simulation = new QueueSimulation(engine({ concurrency: 4 }))
+    for (let count = 0; count < 4; count++) simulation.request(`running${count}`, only(simulation), { serviceMs: 3_000 })
+    await simulation.run(10)
+    for (let count = 0; count < 6; count++) simulation.request(`loud${count}`, only(simulation), { key: 'loud' })
+    simulation.request('quiet', only(simulation), { key: 'quiet' })
+    await simulation.run(2_500)
+    expect(shed(simulation).map(({ name }) => name)).toEqual(['loud0', 'loud1', 'loud2', 'loud3'])
+    await simulation.run(2_000)
+    expect(simulation.served().slice(4).toSorted()).toEqual(['loud4', 'loud5', 'quiet'])
   })
 
   it('leaves two turnovers of a slow engine to wait in, so that no place comes free with everybody sent away', async () => {

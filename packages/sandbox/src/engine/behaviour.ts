@@ -8,6 +8,8 @@ export interface Behaviour {
   /** Time to first token, and between tokens. */
   readonly ttft: number
   readonly gap: number
+  /** Calls of this name that it works on at a time; 0 = all. */
+  readonly capacity: number
   readonly seed: number | null
   readonly dimensions: number
   /** Thoughts leave sealed, in dialects that know such. */
@@ -111,6 +113,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   rpm: whole(1, 100_000_000, (d, n) => { d.behaviour.rpm = n }),
   tpm: whole(1, 100_000_000, (d, n) => { d.behaviour.tpm = n }),
   fixed_window: flag((d) => { d.behaviour.fixedWindow = true }),
+  capacity: whole(1, 100_000, (d, n) => { d.behaviour.capacity = n }),
   seed: whole(0, 999_999_999, (d, n) => { d.behaviour.seed = n }),
   dims: whole(1, 4096, (d, n) => { d.behaviour.dimensions = n }),
   lenient: flag((d) => { d.behaviour.lenient = true }),
@@ -158,7 +161,7 @@ export function parseBehaviour(name: string): ParsedBehaviour {
     return { ok: false, unknownModel: true, message: `The sandbox has no model '${baseName.slice(0, 64)}'; it has ${BASES.join(', ')}.` }
   }
   const draft: Draft = {
-    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, seed: null, dimensions: 256, redacted: false, lenient: false, rpm: 0, tpm: 0, fixedWindow: false },
+    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, capacity: 0, seed: null, dimensions: 256, redacted: false, lenient: false, rpm: 0, tpm: 0, fixedWindow: false },
     fault: { ...HEALTHY },
   }
   const seen = new Set<string>()

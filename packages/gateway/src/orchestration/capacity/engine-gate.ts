@@ -1,7 +1,7 @@
 import { LogHistogram } from '@headrace/bytes'
 import type { CapacityRule, Exchange, GatewayError, Target } from '@headrace/contract'
 import type { DeskOptions } from '../limits/lease-desk.ts'
-import { FairLine } from './fair-line.ts'
+import { FairLine, type Lane } from './fair-line.ts'
 import { StandingQueue } from './standing-queue.ts'
 import type { Supply } from './supply.ts'
 import { Turn, type TurnHolder, type TurnKeeper } from './turn.ts'
@@ -136,15 +136,30 @@ export class EngineGate implements TurnKeeper {
     this.#looking = true
     this.#options.after(Math.min(LOOK_MOST_MS, Math.max(LOOK_LEAST_MS, this.#rule.targetMs / 4)), () => {
       this.#looking = false
-      const now = this.#options.now()
-      const allowed = this.#standing.allowedMs(now)
-      const reason = this.#standing.stands(now) ? 'standing' : 'wait'
-      for (const turn of this.#line.all()) {
-        if (now >= turn.deadline) this.#send(turn, 'deadline')
-        else if (now - turn.since >= allowed) this.#send(turn, reason)
-      }
+      for (const lane of this.#line.lanes()) this.#thin(lane, this.#options.now())
       this.#look()
     })
+  }
+
+  /**
+   * In a queue that stands the newest of each key stay, as many as its share of the places is: they are next, and a place never comes free with nobody there.
+   * All others go when they have waited for the allowed time.
+   */
+  #thin(lane: Lane, now: number): void {
+    const stands = this.#standing.stands(now)
+    const allowed = this.#standing.allowedMs(now)
+    const kept = stands ? this.#line.share(lane, this.#rule.concurrency) : 0
+    let newer = lane.count
+    for (let turn = lane.oldest, next: Turn | null = null; turn !== null; turn = next) {
+      // Who is sent away may come back for another target of this engine, and push others out.
+      if (turn.over) return
+      next = turn.newer
+      newer--
+      const waited = now - turn.since
+      if (now >= turn.deadline) this.#send(turn, 'deadline')
+      else if (waited >= this.#rule.waitMs) this.#send(turn, 'wait')
+      else if (waited >= allowed && newer >= kept) this.#send(turn, 'standing')
+    }
   }
 
   #send(turn: Turn, reason: ShedReason): void {

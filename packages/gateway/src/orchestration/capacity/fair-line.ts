@@ -93,17 +93,14 @@ export class FairLine {
     return Math.min(this.#size, (own + 1) * keys * tenants - 1)
   }
 
-  /** All who wait, in no order that matters. Those who are passed may be removed meanwhile. */
-  *all(): IterableIterator<Turn> {
-    for (const tenant of this.#tenants.values()) {
-      for (const lane of tenant.keys.values()) {
-        for (let turn = lane.oldest; turn !== null;) {
-          const { newer } = turn
-          yield turn
-          turn = newer
-        }
-      }
-    }
+  /** All keys of which anybody waits. The one that is passed may lose its turns meanwhile. */
+  *lanes(): IterableIterator<Lane> {
+    for (const tenant of this.#tenants.values()) yield* tenant.keys.values()
+  }
+
+  /** Of so many places, those that are due to a key if all who wait take turns; 0 = not even one. */
+  share(lane: Lane, places: number): number {
+    return Math.floor(places / (this.#tenants.size * lane.tenant.keys.size))
   }
 
   #rotate(tenant: TenantLanes, lane: Lane): void {
