@@ -81,7 +81,7 @@ function choose(behaviour: Behaviour, prompt: Prompt, seed: number): Choice {
     }))
     return { thoughts, pieces: [], toolCalls, finish: 'tool_calls', stop: '' }
   }
-  let text = answerText(behaviour, prompt, seed)
+  let text = withoutSaid(answerText(behaviour, prompt, seed), prompt)
   let met = ''
   for (const stop of prompt.stop) {
     const at = stop === '' ? -1 : text.indexOf(stop)
@@ -118,6 +118,12 @@ function answerText(behaviour: Behaviour, prompt: Prompt, seed: number): string 
   const schema = prompt.jsonSchema ?? instructedSchema(prompt)
   if (schema !== undefined) return JSON.stringify(sampleFromSchema(schema))
   return behaviour.base === 'echo' ? asked(prompt) : loremText(behaviour.tokens, seed)
+}
+
+/** Goes on with an answer whose beginning stands as the last assistant turn, at the end or before the user asks for the rest. */
+function withoutSaid(text: string, prompt: Prompt): string {
+  const said = prompt.turns.findLast((turn) => turn.role === 'assistant')?.text ?? ''
+  return text.length > said.length && text.startsWith(said) ? text.slice(said.length) : text
 }
 
 /** A system turn that wants JSON "and nothing else" is obeyed: by the schema that it ends with, or with any object. */
