@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly only: readonly string[]
   /** Folder for CPU profiles of the gateway worker; null = none. */
   readonly cpuProf: string | null
+  /** What stands behind the bench's name: `against` takes the folder of another checkout. */
+  readonly operand: string | null
   /** Prints for people. */
   readonly say: (line: string) => void
 }

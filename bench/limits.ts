@@ -138,7 +138,7 @@ async function checkCost(tokens: boolean): Promise<{ readonly mean: number, read
     for (let count = 0; count < 4; count++) {
       const x = exchange()
       const start = performance.now()
-      const decided = await settled(limiter.admit(x, BODY, 100))
+      const decided = await settled(limiter.admit(x, { body: BODY }, 100))
       limiter.headers(x)
       x.usage = { ...x.usage, inputTokens: 70, outputTokens: 60 }
       x.responseBytes = 600
@@ -162,7 +162,7 @@ async function progressCost(): Promise<number> {
   for (let turn = 0; turn < 100; turn++) {
     const x = exchange()
     x.stream = true
-    const admission = await settled(limiter.admit(x, BODY, -1))
+    const admission = await settled(limiter.admit(x, { body: BODY }, -1))
     const start = performance.now()
     let next = limiter.beginAttempt(x, admission)
     for (let count = 0; count < CHUNKS; count++) {
@@ -191,7 +191,7 @@ async function refusalCost(): Promise<number> {
     const x = exchange()
     const start = performance.now()
     for (let count = 0; count < 20; count++) {
-      const decided = limiter.admit(x, BODY, 1)
+      const decided = limiter.admit(x, { body: BODY }, 1)
       if (decided instanceof Promise) await decided
     }
     spent += performance.now() - start

@@ -1,16 +1,19 @@
 import { parseArgs } from 'node:util'
+import { against } from './against.ts'
 import { passes, type Bench } from './bench.ts'
+import { contexts } from './contexts.ts'
 import { limits } from './limits.ts'
 import { overload } from './overload.ts'
 import { relay } from './relay.ts'
+import { resilience } from './resilience.ts'
 import { scale } from './scale.ts'
 import { translate } from './translate.ts'
 
 /** Every bench of the project; a new one gets its line here. */
-const BENCHES: readonly Bench[] = [relay, limits, overload, translate, scale]
+const BENCHES: readonly Bench[] = [relay, against, limits, overload, translate, resilience, scale, contexts]
 
 function help(): string {
-  return `npm run bench -- NAME [--json] [--only FIGURE,...] [--rounds N] [--seconds S] [--cpu-prof DIR]\n\n${
+  return `npm run bench -- NAME [DIR] [--json] [--only FIGURE,...] [--rounds N] [--seconds S] [--cpu-prof DIR]\n\n${
     BENCHES.map((bench) => `  ${bench.name.padEnd(12)}${bench.question}`).join('\n')}\n`
 }
 
@@ -36,7 +39,7 @@ async function main(): Promise<number> {
   }
   const say = (line: string): void => { process.stdout.write(`${line}\n`) }
   const only = values.only === '' ? [] : values.only.split(',')
-  const result = await bench.run({ rounds, seconds, only, cpuProf: values['cpu-prof'] ?? null, say })
+  const result = await bench.run({ rounds, seconds, only, cpuProf: values['cpu-prof'] ?? null, operand: positionals[1] ?? null, say })
   const pass = passes(result)
   if (result.voidReason !== null) say(`VOID: ${result.voidReason}`)
   for (const [name, target] of Object.entries(result.targets)) {

@@ -47,6 +47,7 @@ function stepsOf(task, args, report) {
   switch (task) {
     case 'start': return [{ label: 'start', argv: ['packages/cli/bin/headrace.cjs', 'start'].concat(args) }]
     case 'catalogue': return [{ label: 'catalogue', argv: ['tools/make-catalogue.ts'].concat(args) }]
+    case 'providers': return [{ label: 'providers', argv: ['tools/make-providers.ts'].concat(args) }]
     case 'bench': return [{ label: 'bench', argv: ['bench/run.ts'].concat(args) }]
     case 'test': return [
       { label: 'types', argv: ['node_modules/typescript/bin/tsc', '--noEmit'] },
@@ -106,7 +107,7 @@ async function main(task, args) {
     const report = path.join(scratch, 'report.json')
     const steps = stepsOf(task, args, report)
     if (steps === null) {
-      console.error('usage: node tools/bootstrap.cjs start|test|test:deep|bench|catalogue [ARGS]')
+      console.error('usage: node tools/bootstrap.cjs start|test|test:deep|bench|catalogue|providers [ARGS]')
       return 2
     }
     const missing = installArguments(ROOT, task)

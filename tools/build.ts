@@ -18,6 +18,7 @@ const PROGRAMS = Object.freeze({
   'control': 'packages/control/src/main.ts',
   // Lies beside the file that contains its starter, with the same extension.
   'log-writer-thread': 'packages/stores/src/log-writer/log-writer-thread.ts',
+  'context-thread': 'packages/stores/src/contexts/context-thread.ts',
   'sandbox': 'packages/sandbox/src/main.ts',
 })
 

@@ -9,30 +9,34 @@ export interface OpenLoop {
   readonly seconds: number
   /** A client waits so long for its whole answer, ms, then it leaves. */
   readonly deadlineMs: number
+  /** Further members of the request's body. */
+  readonly more?: object
 }
 
-/** One request: when it was sent and was over (ms from the load's start), and whether the whole answer came in time. Status 0 = the client left. */
-export interface Asked { readonly sentAt: number, readonly endedAt: number, readonly status: number, readonly good: boolean }
+/** One request: when it was sent, had its first byte (0 = never) and was over (ms from the load's start), and whether the whole answer came in time. Status 0 = the client left. */
+export interface Asked { readonly sentAt: number, readonly firstByteAt: number, readonly endedAt: number, readonly status: number, readonly good: boolean }
 
 /** How often what is due is sent, ms. */
 const TICK_MS = 4
 
 /** Sends the load and resolves when every request is over. Arrivals are evenly random, so that there are small bursts. */
-export async function openLoop({ port, key, model, perSecond, seconds, deadlineMs }: OpenLoop): Promise<Asked[]> {
+export async function openLoop({ port, key, model, perSecond, seconds, deadlineMs, more = {} }: OpenLoop): Promise<Asked[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 1_000 })
-  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }] })
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...more })
   const headers = { 'authorization': `Bearer ${key}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   const start = performance.now()
   const due = Array.from({ length: Math.round(perSecond * seconds) }, () => Math.random() * seconds * 1_000).toSorted((left, right) => left - right)
   const asked: Promise<Asked>[] = []
   const ask = (): Promise<Asked> => new Promise(resolve => {
     const sentAt = performance.now() - start
+    let firstByteAt = 0
     const end = (status: number, whole: boolean): void => {
       clearTimeout(timer)
       const endedAt = performance.now() - start
-      resolve({ sentAt, endedAt, status, good: whole && status === 200 && endedAt - sentAt <= deadlineMs })
+      resolve({ sentAt, firstByteAt, endedAt, status, good: whole && status === 200 && endedAt - sentAt <= deadlineMs })
     }
     const call = request({ agent, host: '127.0.0.1', port, path: '/v1/chat/completions', method: 'POST', headers }, response => {
+      response.once('data', () => { firstByteAt = performance.now() - start })
       response.resume()
       response.on('end', () => end(response.statusCode ?? 0, response.complete))
       response.on('error', () => end(0, false))

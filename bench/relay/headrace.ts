@@ -25,6 +25,8 @@ export interface HeadraceOptions {
   /** The configuration's `limits`; with some a lease authority must be attached `onWorker`. */
   readonly limits?: readonly object[]
   readonly onWorker?: (child: ChildProcess) => void
+  /** Sections of the configuration in place of the bench's own. */
+  readonly sections?: Readonly<Record<string, unknown>>
 }
 
 export const COMMAND = join(ROOT, 'packages/cli/src/main.ts')
@@ -59,6 +61,7 @@ function configuration(port: number, upstreams: Upstreams, options: HeadraceOpti
     ],
     limits: options.limits ?? [],
     log: { calls: options.logCalls },
+    ...options.sections,
   })
 }
 

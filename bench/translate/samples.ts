@@ -12,7 +12,10 @@ const ANSWER_CHARS = 1_000
 /** The path that a client of each dialect asks at. */
 const PATHS = Object.freeze({
   'openai-chat': (_model: string, _stream: boolean) => '/v1/chat/completions',
+  'openai-responses': (_model: string, _stream: boolean) => '/v1/responses',
   'anthropic-messages': (_model: string, _stream: boolean) => '/v1/messages',
+  'google-gemini': (model: string, stream: boolean) => `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+  'ollama-chat': (_model: string, _stream: boolean) => '/api/chat',
 } as const satisfies Record<DialectId, (model: string, stream: boolean) => string>)
 
 const TARGET = (model: string): Target => ({
@@ -27,7 +30,7 @@ export function clientRequest(speaker: Speaker, chat: TranslatingDialect, model:
   const decoded = chat.decodeRequest(Buffer.from(JSON.stringify({
     model, stream, max_tokens: 500, temperature: 0.7, messages: [{ role: 'system', content: 'You are a helpful assistant.' }, { role: 'user', content: question }],
     ...(stream ? { stream_options: { include_usage: true } } : {}),
-  })))
+  })), { model, stream })
   if (!decoded.ok) throw new Error(decoded.error.message)
   const encoded = speaker.translating.encodeRequest(decoded.value, TARGET(model))
   if (!encoded.ok) throw new Error(encoded.error.message)
@@ -37,9 +40,10 @@ export function clientRequest(speaker: Speaker, chat: TranslatingDialect, model:
 
 /** What a provider of this dialect answers, as a whole HTTP response; a stream comes in one piece. */
 export function providerAnswer(speaker: Speaker, stream: boolean): string {
-  const encoder = speaker.translating.createEncoder(stream, { requestId: 'bench-1', model: 'bench', created: 1_760_000_000, includeUsage: true })
+  const facts = { requestId: 'bench-1', model: 'bench', created: 1_760_000_000, includeUsage: true, array: false }
+  const encoder = speaker.translating.createEncoder(stream, facts)
   const events = [...answerEvents(stream ? EVENTS : 1)].map(event => encoder.event(event))
-  const type = speaker.translating.contentType(stream)
+  const type = speaker.translating.contentType(stream, facts)
   if (!stream) {
     const body = events.join('')
     return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`

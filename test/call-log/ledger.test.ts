@@ -108,6 +108,24 @@ describe('the ledger behind the call log', () => {
     expect(store.find('a.1')).toMatchObject({ outcome: 'settled', costNano: 300, priceVersion: PRICE.version })
   })
 
+  it('knows a hedge and a shadow by their intents, also where nobody lived to tell of them', () => {
+    const journal = createJournal({ directory, prefix: 'w1' })
+    const kinds = ['call', 'hedge', 'shadow'] as const
+    for (const kind of kinds) {
+      const x = attempting(kind, policy)
+      x.kind = kind
+      x.target = { ...target, price: PRICE }
+      x.reservedNano = 5
+      journal.intent(x, holder)
+    }
+    journal.close()
+    const store = new MemoryLogStore()
+    const ledger = new MemoryLedgerStore()
+    collect(store, ledger, 'w1')
+    expect(kinds.map(kind => store.find(`${kind}.1`)).map(row => [row?.kind, row?.outcome])).toEqual(kinds.map(kind => [kind, 'unknown']))
+    expect(ledger.spend({ by: ['kind'] }).map(row => row.values[0]).toSorted()).toEqual([...kinds])
+  })
+
   it('reads what a Headrace before prices left behind', () => {
     const intent = `"i","old",1,1700000000000,"openai-chat","chat","default","","","key-1","","m","p","tm",0,10,5,6,0,"","",""`
     const settled = `"settled",200,200,"","stop",3,5,-1,-1,-1,20,1,2,3,4,5,null,null`
@@ -117,7 +135,7 @@ describe('the ledger behind the call log', () => {
     writeFileSync(join(directory, 'w1-00000001.seg'), batch)
     const store = new MemoryLogStore()
     collect(store, new MemoryLedgerStore(), 'w1')
-    expect(store.find('old.1')).toMatchObject({ outcome: 'settled', outputTokens: 5, totalMs: 0.005, costNano: -1, priceVersion: '', targetModel: 'tm' })
+    expect(store.find('old.1')).toMatchObject({ outcome: 'settled', outputTokens: 5, totalMs: 0.005, costNano: -1, priceVersion: '', targetModel: 'tm', kind: 'call', compared: '' })
     expect(store.find('no.0')).toMatchObject({ outcome: 'refused', status: 200, costNano: -1, model: 'm' })
   })
 })

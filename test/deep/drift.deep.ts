@@ -60,7 +60,7 @@ it('a million requests leave limits and budgets with exactly what was not used (
   }
   const begin = async (limiter: Limiter, maxOutput: number): Promise<{ readonly x: Exchange, readonly admission: Admission, readonly limiter: Limiter }> => {
     const x = Object.assign(new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', clock.wall(), now), { principal: WHO, model: 'm', maxOutput, target: TARGET, plan: { model: 'm', targets: [TARGET] }, attempts: 1 })
-    const admission = await limiter.admit(x, Buffer.from('{"model":"m","messages":[]}'), maxOutput)
+    const admission = await limiter.admit(x, { body: Buffer.from('{"model":"m","messages":[]}') }, maxOutput)
     if (!(admission instanceof Admission)) throw new Error(admission.message)
     limiter.beginAttempt(x, admission)
     return { x, admission, limiter }
@@ -108,7 +108,7 @@ it('a million requests leave limits and budgets with exactly what was not used (
     const limiter = start(WORKERS)
     const target = { ...TARGET, price }
     const x = Object.assign(new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', clock.wall(), now), { principal: WHO, model: 'm', maxOutput: 1_000_000, target, plan: { model: 'm', targets: [target] }, attempts: 1 })
-    const admission = await limiter.admit(x, Buffer.from('{}'), 1_000_000)
+    const admission = await limiter.admit(x, { body: Buffer.from('{}') }, 1_000_000)
     if (admission instanceof Admission) limiter.settle(admission, Object.assign(x, { upstreamStatus: 503 }))
     limiter.close()
     await pass()

@@ -118,7 +118,7 @@ describe('Anthropic\'s SDK over a provider that speaks Chat Completions', () => 
   it('says which fields it could not carry', async () => {
     rig.upstream.on('notes', answerJson(completion('ok')))
     const { response } = await client.messages.create({
-      model: 'up/notes', max_tokens: 8_000, thinking: { type: 'enabled', budget_tokens: 2_000 }, service_tier: 'auto',
+      model: 'up/notes', max_tokens: 8_000, thinking: { type: 'enabled', budget_tokens: 2_000 }, service_tier: 'standard_only',
       messages: [{ role: 'user', content: [{ type: 'text', text: 'hi', cache_control: { type: 'ephemeral' } }] }],
     }).withResponse()
     expect(response.headers.get('headrace-dropped')).toBe('service_tier, cache_control')

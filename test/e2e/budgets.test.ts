@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { admitted, ask, CALL, engine, expectLedgerToSurvive, headrace, ledger, rowsOf, start, startAgain, statusOf, stopAll, TEN_CALLS, type Row } from '../harness/budget-rig.ts'
+import { admitted, allSettled, ask, CALL, engine, expectLedgerToSurvive, headrace, ledger, start, startAgain, statusOf, stopAll, TEN_CALLS, type Row } from '../harness/budget-rig.ts'
 import { API_KEY } from '../harness/start-headrace.ts'
 import { until } from '../harness/until.ts'
 
@@ -23,13 +23,13 @@ it('200 calls at once - answers, failures, aborts, timeouts - never spend more t
   }))
   expect(seen.refused).toBeGreaterThan(100)
   // Everything that the engine saw is in the ledger before the sum is taken.
-  await rowsOf(engine?.calls().count ?? 0)
+  await allSettled()
   const { sum } = ledger()
   expect(sum).toBeLessThanOrEqual(10 * CALL)
   // What is left is there, all of it and no more: failures, aborts and timeouts have given back what they held.
   const left = Math.floor((10 * CALL - sum) / CALL)
   expect(await admitted(20)).toBe(left)
-  await rowsOf(engine?.calls().count ?? 0)
+  await allSettled()
   expect(ledger().sum).toBe(sum + left * CALL)
   const { rows } = ledger()
   const seenIds = new Set(engine?.calls().requestIds)
@@ -49,7 +49,7 @@ it('a refusal says what it is, spending and budgets can be asked for, and a mode
   expect((await ask('lorem:tokens=20', { max_tokens: 2 ** 53 })).status).toBe(429)
   const unpriced = await fetch(`${headrace?.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' }, body: '{"model":"free","messages":[]}' })
   expect(unpriced.status).toBe(403)
-  await rowsOf(10)
+  await allSettled()
   expect((await headrace?.admin('/spend?by=target,key'))?.body).toEqual({
     rows: [{ by: { target: 'up/lorem:tokens=20', key: 'file:test-client' }, calls: 10, inputTokens: expect.any(Number), outputTokens: 200, costNano: '200000', cost: '$0.0002' }],
   })
@@ -62,7 +62,7 @@ it('a refusal says what it is, spending and budgets can be asked for, and a mode
 it('what was spent stays spent when everything is killed, and a new budget begins with what was spent already', { timeout: 60_000 }, async () => {
   await start({ window: 'rolling 7d' })
   for (let count = 0; count < 4; count++) expect(await statusOf('lorem:tokens=20')).toBe(200)
-  await rowsOf(4)
+  await allSettled()
   await headrace?.kill9('everything')
   await startAgain()
   // Until the ledger is known nobody is let in, which takes seconds at most.
@@ -71,7 +71,7 @@ it('what was spent stays spent when everything is killed, and a new budget begin
     providers: { up: { base_url: `http://127.0.0.1:${engine?.port ?? 0}/v1`, credentials: [] } }, prices: { 'up/*': { input: 0, output: 1 } },
     budgets: [{ per: 'key', amount: TEN_CALLS, window: 'rolling 7d' }, { per: 'tenant', amount: '0.00014 USD', window: 'day' }],
   })
-  await rowsOf(5)
+  await allSettled()
   await until('the new configuration in both workers', async () => {
     const config = (await headrace?.admin('/config'))?.body as { budgets: unknown[], version: number }
     const status = (await headrace?.admin('/status'))?.body as { workers: { version: number }[] }

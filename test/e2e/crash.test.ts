@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallRecord } from '@headrace/contract'
 import { chatBody, completion, stream } from '../harness/completions.ts'
 import { answerJson, answerStream, pause, startScriptedUpstream, type ScriptedUpstream } from '../harness/scripted-upstream.ts'
-import { API_KEY, startHeadrace, type Headrace } from '../harness/start-headrace.ts'
+import { API_KEY, startHeadrace, WORKER_DIED, type Headrace } from '../harness/start-headrace.ts'
 import { rigConfig } from '../harness/start-rig.ts'
 import { until } from '../harness/until.ts'
 
@@ -108,6 +108,7 @@ describe('kill -9 under load leaves exactly one row for each call that the provi
       const before = upstream?.requests.length ?? 0
       await headrace?.kill9('worker')
       await until('a new worker to serve', () => (upstream?.requests.length ?? 0) > before + CLIENTS, 10_000)
+      expect(headrace?.output()).toMatch(WORKER_DIED)
     }
     expect(await clients.stop()).toBeGreaterThan(50)
     await ready()

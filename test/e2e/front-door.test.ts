@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { frontDoorVectors } from '../../packages/gateway/src/edge/front-door-vectors.ts'
 import { chatBody, completion, textEvent } from '../harness/completions.ts'
@@ -62,6 +62,33 @@ describe('requests that could be read in two ways (check H2)', () => {
   })
 })
 
+it('no odd spelling of path, host or credential is answered with more than a refusal where there is no key', { timeout: 30_000 }, async () => {
+  const request = (method: string, path: string, lines: readonly string[] = []): string => `${method} ${path} HTTP/1.1\r\n${[...lines.some(line => /^host:/i.test(line)) ? [] : ['host: localhost'], ...lines, 'connection: close'].join('\r\n')}\r\n\r\n`
+  const paths = ['/admin/v1/keys', '/admin/v1/logs', '/admin/v1/status', '/metrics', '/v1/models']
+  const spellings = (path: string): string[] => [
+    path, `/${path}`, path.toUpperCase(), `${path}/`, `${path};x`, `${path}?x=1`, `${path}#x`, `${path}%00`, `${path}%2f`, `/.${path}`, `/healthz/..${path}`, `/healthz/%2e%2e${path}`, `/readyz/..;${path}`,
+    path.replaceAll('/', '%2f'), path.replace('/v1', '/%76%31'), path.replaceAll('/', '\\'), `/healthz?${path}`.replace('?', '%3f'), `http://localhost${path}`, `http://admin${path}`, `//localhost${path}`, `*${path}`,
+  ]
+  const odd: readonly (readonly string[])[] = [
+    [], ['host: a/#@localhost'], ['host: 127.0.0.1'], ['host: localhost', 'host: admin'], ['x-forwarded-for: 127.0.0.1'], ['x-original-url: /healthz'], ['x-rewrite-url: /healthz'], ['x-http-method-override: OPTIONS'],
+    ['authorization: Bearer'], ['authorization: Bearer '], ['authorization: Bearer null'], ['authorization: Basic Og=='], ['authorization: Bearer x', 'authorization: Bearer y'], ['x-api-key:'], ['cookie: token=x'],
+  ]
+  const requests = [
+    ...paths.flatMap(path => spellings(path).flatMap(spelling => ['GET', 'HEAD'].map(method => request(method, spelling)))),
+    ...paths.flatMap(path => odd.map(lines => request('GET', path, lines))),
+    ...odd.map(lines => request('POST', '/v1/chat/completions', [...lines, 'content-length: 2'])),
+  ]
+  const answered: string[] = []
+  for (let at = 0; at < requests.length; at += 16) {
+    await Promise.all(requests.slice(at, at + 16).map(async text => {
+      const answer = await exchange(text)
+      const status = Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1])
+      if (!(status >= 400 && status < 500)) answered.push(`${text.split('\r\n\r\n')[0]}: ${answer.slice(0, 80)}`)
+    }))
+  }
+  expect(answered).toEqual([])
+})
+
 it('nothing that a client writes becomes a header line, a path or a request of its own at the provider (check H7)', async () => {
   const marks = ['\r\nx-injected: 1', '\n x-injected: 1', '\0x-injected', 'ĊX-Injected: 1', '\u2028x-injected: 1', ' HTTP/1.1\r\nx-injected: 1\r\n\r\nPOST /evil']
   rig.upstream.on('*', answerJson(completion('x')))
@@ -83,17 +110,30 @@ it('nothing that a client writes becomes a header line, a path or a request of i
   }
 })
 
-it('a compressed body is refused unread, in every lane, and costs no memory', async () => {
+it('a compressed body is unpacked up to what a body may be: a bomb is refused, in every lane, and costs no memory', async () => {
   const bomb = gzipSync(Buffer.alloc(200 * MIB, ' '), { level: 9 })
   const memory = watchMemory(rig.headrace)
   const before = rig.upstream.requests.length
   for (const chunked of [false, true]) {
     const answer = await rig.post(bomb, [['content-encoding', 'gzip']], { chunked })
-    expect(answer.status).toBe(415)
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'unsupported_media_type' } })
+    expect(answer.status).toBe(413)
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'body_too_large' } })
   }
   expect(rig.upstream.requests.length).toBe(before)
   expect(memory.stop()).toBeLessThan(64 * MIB)
+})
+
+it.each<[string, string, (text: string) => Buffer]>([['gzip', 'gzip', text => gzipSync(text)], ['zstd', 'zstd', text => zstdCompressSync(text)], ['no coding', 'identity', text => Buffer.from(text)]])('a body in %s reaches the provider as it is', async (_, coding, pack) => {
+  const body = chatBody('up/single-packed', { note: '\u00e9' })
+  rig.upstream.on('single-packed', answerJson(completion('ok')))
+  for (const chunked of [false, true]) expect((await rig.post(pack(body), [['content-encoding', coding]], { chunked })).status).toBe(200)
+  for (const { body: got } of rig.upstream.of('single-packed').splice(-2)) expect(JSON.parse(got.toString())).toMatchObject({ note: '\u00e9' })
+})
+
+it.each<[string, string, Buffer, number]>([
+  ['an unknown coding', 'br', Buffer.from('{}'), 415], ['two codings', 'gzip, gzip', gzipSync('{}'), 415], ['what it is not', 'gzip', Buffer.from('{"model":"x"}'), 400], ['a part of it', 'gzip', gzipSync(chatBody('up/x')).subarray(0, -9), 400],
+])('a body in %s is refused', async (_, coding, body, status) => {
+  expect((await rig.post(body, [['content-encoding', coding]])).status).toBe(status)
 })
 
 /** As fast as the gateway takes it, without end. */

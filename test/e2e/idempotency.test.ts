@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -32,6 +32,15 @@ const as = (token: string, more: RawRequest['headers'] = []): Partial<RawRequest
 const ask = (key: string, model: string, facts: Readonly<Record<string, unknown>> = {}, more: Partial<RawRequest> = {}): Promise<RawAnswer> => rig.post(chatBody(`up/${model}`, facts), [['idempotency-key', key]], more)
 const replayed = (answer: RawAnswer): boolean => answer.headers.get('idempotent-replayed') === 'true'
 const codeOf = (answer: RawAnswer): unknown => (JSON.parse(answer.body.toString()) as { error: { code: unknown } }).error.code
+
+/** Every file of the data directory by its name. One that goes away meanwhile is not there. */
+function dataFiles({ headrace: { dataDirectory } }: Rig): ReadonlyMap<string, Buffer> {
+  return new Map(readdirSync(dataDirectory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name)).filter(path => existsSync(path))
+    .map(path => [path.slice(dataDirectory.length + 1), readFileSync(path)]))
+}
+/** The names of those that hold one of these texts, as it is, in base64 or in hex. */
+const holding = (files: ReadonlyMap<string, Buffer>, texts: readonly string[]): string[] => [...files].filter(([, bytes]) => texts.some(text =>
+  [text, ...[0, 1, 2].map(offset => Buffer.from('x'.repeat(offset) + text).toString('base64').slice(offset === 0 ? 0 : 4, -4)), Buffer.from(text).toString('hex')].some(form => bytes.includes(form)))).map(([name]) => name)
 
 /** Who runs the requests of these keys, by the identity that stands in the file. */
 function leaders(of: Rig = rig): number[] {
@@ -189,7 +198,7 @@ describe('a request with an Idempotency-Key (check U9)', () => {
   it('is what the official SDK sends again', async () => {
     rig.upstream.on('sdk', unique)
     const client = new OpenAI({ baseURL: `${rig.headrace.url}/v1`, apiKey: API_KEY, maxRetries: 0 })
-    const create = () => client.chat.completions.create({ model: 'up/sdk', messages: [{ role: 'user', content: 'hi' }] }, { headers: { 'Idempotency-Key': 'sdk-1' } }).withResponse()
+    const create = () => client.chat.completions.create({ model: 'up/sdk', messages: [{ role: 'user', content: 'hi' }] }, { headers: { 'Idempotency-Key': 'the-key-that-the-sdk-sends' } }).withResponse()
     const [first, second] = [await create(), await create()]
     expect(second.data).toEqual(first.data)
     expect(second.response.headers.get('idempotent-replayed')).toBe('true')
@@ -200,9 +209,30 @@ describe('a request with an Idempotency-Key (check U9)', () => {
       const metrics = await rig.headrace.metrics()
       return ['won', 'kept', 'unkept', 'other-request'].every(state => new RegExp(`headrace_idempotency_keys_total\\{state="${state}"\\} \\d+`).test(metrics))
     })
-    const file = readFileSync(join(rig.headrace.dataDirectory, 'idempotency.db')).latin1Slice() + readFileSync(join(rig.headrace.dataDirectory, 'idempotency.db-wal')).latin1Slice()
-    expect(file).not.toContain('sdk-1')
-    expect(file).not.toContain(API_KEY)
+    const files = dataFiles(rig)
+    expect(files.get('idempotency.db')?.length).toBeGreaterThan(0)
+    expect(holding(files, ['the-key-that-the-sdk-sends', API_KEY])).toEqual([])
+  })
+
+  it('leaves nothing in any file that could be read without it: not what was asked, nor what was answered, nor the key', async () => {
+    const asked = 'canary-of-the-question'
+    const answered = 'canary-of-the-answer'
+    const keys = ['canary-of-the-key-1', 'canary-of-the-key-2']
+    rig.upstream.on('canary', answerJson(completion(answered)), answerStream(stream([answered, ' and more'])))
+    for (const [index, key] of keys.entries()) {
+      const facts = { stream: index === 1, messages: [{ role: 'user', content: asked }] }
+      const first = await ask(key, 'canary', facts)
+      expect(first.body.toString()).toContain(answered)
+      const again = await ask(key, 'canary', facts)
+      expect([replayed(again), again.body.equals(first.body)]).toEqual([true, true])
+    }
+    await rig.headrace.logs('model=up/canary', 4)
+    expect(rig.upstream.of('canary')).toHaveLength(2)
+    const files = dataFiles(rig)
+    // What is looked through is where the call went: its model's name stands there.
+    expect([...files.values()].some(bytes => bytes.includes('up/canary'))).toBe(true)
+    expect(files.get('idempotency.db')?.length).toBeGreaterThan(0)
+    expect(holding(files, [asked, answered, ...keys, API_KEY])).toEqual([])
   })
 })
 

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { completion } from '../harness/completions.ts'
+import { sendRaw } from '../harness/http-client.ts'
 import { message } from '../harness/messages.ts'
 import { answerJson } from '../harness/scripted-upstream.ts'
+import { API_KEY } from '../harness/start-headrace.ts'
 import { startRig, type Rig } from '../harness/start-rig.ts'
 
 /** `chat` speaks Chat Completions and `claude` Messages; both are the same scripted server. */
@@ -84,4 +86,37 @@ it('the record of a call lists what was dropped and approximated, for each attem
   const seen = await rows('fall-mixed', rig.upstream.of('first-mixed').length + 1)
   expect(seen.filter(row => row.targetModel === 'first-mixed').map(row => row.dropped)).not.toContain('seed')
   expect(seen.filter(row => row.targetModel === 'second-mixed').map(row => row.dropped)).toEqual(['seed'])
+})
+
+describe('thoughts that another vendor sealed, where client and provider speak the same dialect', () => {
+  const foreign = { type: 'thinking', thinking: 'hm', signature: 'headrace:google-gemini:signature:c2ln' }
+  const own = { type: 'thinking', thinking: 'hm', signature: 'c2ln' }
+  const say = { type: 'text', text: 'Yes.' }
+  const askMessages = (model: string, thought: object): ReturnType<typeof sendRaw> => sendRaw(rig.headrace.port, {
+    path: '/v1/messages', headers: [['x-api-key', API_KEY], ['content-type', 'application/json']],
+    body: JSON.stringify({ model, max_tokens: 9, messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: [thought, say] }, { role: 'user', content: 'b' }] }),
+  })
+  const thoughtsSent = (model: string): unknown => (JSON.parse(rig.upstream.of(model)[0]?.body.toString() ?? '') as { messages: { content: unknown }[] }).messages[1]?.content
+
+  it('stay behind, and that is told and on record', async () => {
+    rig.upstream.on('only-foreign', answerJson(message([{ type: 'text', text: 'ok' }])))
+    const answer = await askMessages('loose-foreign', foreign)
+    expect([answer.status, answer.headers.get('headrace-dropped'), answer.headers.get('headrace-approximated')]).toEqual([200, 'messages[].content[].thinking', undefined])
+    expect(thoughtsSent('only-foreign')).toEqual([say])
+    expect(await rows('loose-foreign')).toMatchObject([{ dropped: 'messages[].content[].thinking', approximated: '' }])
+  })
+
+  it('are refused by a strict model', async () => {
+    const answer = await askMessages('strict-claude-sealed', foreign)
+    expect([answer.status, answer.body.toString()]).toEqual([400, expect.stringContaining('would drop messages[].content[].thinking.')])
+    expect(rig.upstream.of('only-sealed')).toEqual([])
+  })
+
+  it('are not taken for those of its own', async () => {
+    rig.upstream.on('only-own', answerJson(message([{ type: 'text', text: 'ok' }])))
+    const answer = await askMessages('strict-claude-own', own)
+    expect([answer.status, answer.headers.get('headrace-dropped')]).toEqual([200, undefined])
+    expect(thoughtsSent('only-own')).toEqual([own, say])
+    expect(await rows('strict-claude-own')).toMatchObject([{ dropped: '', approximated: '' }])
+  })
 })

@@ -72,7 +72,11 @@ export async function admitted(most: number): Promise<number> {
   return most
 }
 
-export const rowsOf = (count: number): Promise<unknown> => until(`${count} rows in the ledger`, () => ledger().rows.length >= count, 10_000)
+/** Resolves when every call that the engine saw is in the ledger, and is no reservation any more. */
+export const allSettled = (): Promise<unknown> => until('every call of the engine to be settled in the ledger', () => {
+  const states = new Map(ledger().rows.map(({ call_id, state }) => [call_id.slice(0, call_id.lastIndexOf('.')), state]))
+  return (engine?.calls().requestIds ?? []).every(id => (states.get(id) ?? 'reserved') !== 'reserved')
+}, 10_000)
 
 
 /** Kills a worker, the control process or everything under load, so many times; then the ledger holds each call that the engine saw, once, at its price. */

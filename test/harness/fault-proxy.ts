@@ -28,6 +28,8 @@ export interface FaultProxy {
   /** Toxics of connections from now on. `up` = from whoever connects to us towards the target. */
   set(toxics: { readonly up?: Toxics, readonly down?: Toxics }): void
   connections(): number
+  /** Resets every connection. */
+  drop(): void
   stop(): Promise<void>
 }
 
@@ -49,6 +51,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     port: (server.address() as AddressInfo).port,
     set: next => { toxics = next },
     connections: () => sockets.size / 2,
+    drop() {
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
     async stop() {
       for (const socket of sockets) socket.destroy()
       await new Promise(resolve => server.close(resolve))

@@ -7,7 +7,7 @@ export interface SeenRequest {
   readonly head: string
   readonly body: Buffer
   readonly path: string
-  /** `model` of the JSON body, or ''. */
+  /** The model that the path names as Google's do, or `model` of the JSON body, or ''. */
   readonly model: string
   readonly arrivedAt: number
   /** When the gateway closed or reset the connection while the answer was not over. */
@@ -111,9 +111,11 @@ function wanted(bytes: Buffer): number {
 
 function toRequest(head: string, body: Buffer): SeenRequest {
   const model = /"model"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(body.toString('latin1', 0, 4_096) + body.toString('latin1', Math.max(4_096, body.length - 4_096)))
+  const path = head.split(' ', 2)[1] ?? ''
+  const named = /\/(?:models|tunedModels)\/([^?]+):[A-Za-z]+(?:\?|$)/.exec(path)?.[1]
   return {
-    head, body, path: head.split(' ', 2)[1] ?? '', arrivedAt: performance.now(), abortedAt: 0, answeredAt: 0,
-    model: model === null ? '' : JSON.parse(model[1] ?? '""') as string,
+    head, body, path, arrivedAt: performance.now(), abortedAt: 0, answeredAt: 0,
+    model: named !== undefined ? decodeURIComponent(named) : model === null ? '' : JSON.parse(model[1] ?? '""') as string,
   }
 }
 

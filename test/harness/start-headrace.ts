@@ -35,6 +35,8 @@ export interface HeadraceOptions {
   readonly tls?: boolean
   /** The data directory is a file system of its own with room for so many MiB (needs the right to mount; see `CAN_MOUNT`). It ends with the process. */
   readonly diskMib?: number
+  /** A command that runs the one in its arguments, as `nice` does. */
+  readonly wrap?: readonly string[]
   /** Further arguments of `headrace start`. */
   readonly args?: readonly string[]
 }
@@ -61,6 +63,9 @@ export interface Headrace {
   stop(options?: { readonly keep?: boolean }): Promise<void>
 }
 
+/** What is printed when a worker ends that should not. One that was only slow, so that another one took its place, loses nothing. */
+export const WORKER_DIED = /worker \d+ (?!does not answer).*(another one starts|while it finished)/
+
 const ON_OWN_DISK = 'mkdir -p "$2" && mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
 /** True where a process may mount file systems that only it sees. */
 export const CAN_MOUNT = process.platform === 'linux' && spawnSync('unshare', ['-m', 'true']).status === 0
@@ -85,7 +90,7 @@ export async function startHeadrace(options: HeadraceOptions = {}): Promise<Head
   if (left !== null) removeSocketOf(left)
   rmSync(join(ownData, 'headrace.pid.json'), { force: true })
 
-  const command = [process.execPath, CLI, 'start', '--config', configPath, '--data', ownData, '--port', '0', ...(options.args ?? [])]
+  const command = [...(options.wrap ?? []), process.execPath, CLI, 'start', '--config', configPath, '--data', ownData, '--port', '0', ...(options.args ?? [])]
   const [program = '', ...args] = options.diskMib === undefined ? command : ['unshare', '-m', 'sh', '-c', ON_OWN_DISK, 'sh', `size=${options.diskMib}m`, ownData, ...command]
   const child = spawn(program, args, { cwd: directory, env: cleanEnvironment(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
   const dataDirectory = options.diskMib === undefined ? ownData : `/proc/${child.pid ?? 0}/root${ownData}`

@@ -1,9 +1,12 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import Anthropic, {
-  ClientClosedRequestError, ContentTooLargeError, GatewayTimeoutError, OverloadedError, RequestHeaderFieldsTooLargeError, RequestTimeoutError,
+  ClientClosedRequestError, ContentTooLargeError, GatewayTimeoutError, OverloadedError, PreconditionFailedError, RequestHeaderFieldsTooLargeError, RequestTimeoutError,
 } from '@anthropic-ai/sdk'
+import { ApiError, GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
-import { gatewayError, type DialectId, type ErrorKind } from '@headrace/contract'
+import { ERROR_POLICY, gatewayError, type DialectId, type ErrorKind } from '@headrace/contract'
 import { DIALECTS } from '../../packages/gateway/src/main.ts'
 
 type Class = new (...args: never[]) => Error
@@ -23,11 +26,15 @@ const CLASSES = {
   'client-closed': [OpenAI.APIError, ClientClosedRequestError],
   'idempotency-conflict': [OpenAI.ConflictError, Anthropic.ConflictError],
   'idempotency-mismatch': [OpenAI.UnprocessableEntityError, Anthropic.UnprocessableEntityError],
+  'context-busy': [OpenAI.ConflictError, Anthropic.ConflictError],
+  'context-stale': [OpenAI.APIError, PreconditionFailedError],
+  'delta-unknown': [OpenAI.ConflictError, Anthropic.ConflictError],
   'rate-limited': [OpenAI.RateLimitError, Anthropic.RateLimitError],
   'budget-exceeded': [OpenAI.RateLimitError, Anthropic.RateLimitError],
   'overloaded': [OpenAI.InternalServerError, OverloadedError],
   'shutting-down': [OpenAI.InternalServerError, OverloadedError],
   'internal': [OpenAI.InternalServerError, Anthropic.InternalServerError],
+  'superseded': [OpenAI.InternalServerError, OverloadedError],
   'upstream-connect': [OpenAI.InternalServerError, Anthropic.InternalServerError],
   'upstream-connect-timeout': [OpenAI.InternalServerError, GatewayTimeoutError],
   'upstream-first-token-timeout': [OpenAI.InternalServerError, GatewayTimeoutError],
@@ -70,5 +77,23 @@ describe('each kind of error', () => {
     expect((error as Error).constructor).toBe(expected)
     expect(error).toMatchObject({ requestID: 'req-1', message: expect.stringContaining(`It is ${kind}.`) })
     expect((error as InstanceType<typeof Anthropic.APIError>).headers?.get('retry-after')).toBe('7')
+  })
+
+  it.each(kinds)('%s is raised by Google\'s SDK with its own status, and the words, the field and the wait in it', async kind => {
+    const server = createServer((request, response) => {
+      request.resume().on('end', async () => {
+        const answered = await answer('google-gemini', kind)()
+        response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text())
+      })
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const models = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, retryOptions: { attempts: 1 } } }).models
+    const raised = await models.generateContent({ model: 'm', contents: 'x' }).catch((caught: unknown) => caught)
+    server.closeAllConnections()
+    server.close()
+    expect(raised).toBeInstanceOf(ApiError)
+    const { status, message } = raised as ApiError
+    expect(status).toBe(ERROR_POLICY[kind].status)
+    expect(JSON.parse(message)).toMatchObject({ error: { code: status, message: `It is ${kind}.`, details: [{ reason: ERROR_POLICY[kind].code.toUpperCase() }, { fieldViolations: [{ field: 'model' }] }, { retryDelay: '7s' }] } })
   })
 })

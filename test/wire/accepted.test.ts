@@ -2,11 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DialectId } from '@headrace/contract'
 import { checkRequest } from '../../packages/sandbox/src/anthropic/check-request.ts'
-import { sign } from '../../packages/sandbox/src/anthropic/signature.ts'
+import { sign } from '../../packages/sandbox/src/engine/signature.ts'
+import { checkRequest as checkContent } from '../../packages/sandbox/src/google/check-request.ts'
 import { checkChat } from '../../packages/sandbox/src/openai/check-chat.ts'
+import { checkRequest as checkResponse } from '../../packages/sandbox/src/responses/check-request.ts'
+import { geminiRequest } from './gemini-requests.ts'
+import { responsesRequest } from './responses-requests.ts'
 import { translateRequest } from './wire-case.ts'
 
-const RUNS = 4_000
+const RUNS = 2_500
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -14,6 +18,8 @@ type Json = Readonly<Record<string, unknown>>
 const JUDGES = {
   'openai-chat': body => checkChat(body, false)?.message ?? null,
   'anthropic-messages': body => checkRequest('messages', body, { 'x-api-key': 'k', 'anthropic-version': '2023-06-01' }, false)?.message ?? null,
+  'openai-responses': body => checkResponse('create', body, false)?.message ?? null,
+  'google-gemini': body => checkContent('content', body, { 'x-goog-api-key': 'k' }, new URLSearchParams())?.message ?? null,
 } as const satisfies Partial<Record<DialectId, (body: Json) => string | null>>
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined, freq: 2 })
@@ -95,7 +101,7 @@ function nativeMessages(each: Turn): readonly Json[] {
   ]
 }
 
-const REQUESTS = { 'openai-chat': chatRequest, 'anthropic-messages': messagesRequest } as const satisfies Partial<Record<DialectId, fc.Arbitrary<Json>>>
+const REQUESTS = { 'openai-chat': chatRequest, 'anthropic-messages': messagesRequest, 'google-gemini': geminiRequest, 'openai-responses': responsesRequest } as const satisfies Partial<Record<DialectId, fc.Arbitrary<Json>>>
 
 const pairs = (Object.keys(REQUESTS) as (keyof typeof REQUESTS)[]).flatMap(client => (Object.keys(JUDGES) as (keyof typeof JUDGES)[]).filter(provider => provider !== client).map(provider => [client, provider] as const))
 
@@ -105,7 +111,7 @@ describe('a request that its own vendor would take', () => {
     fc.assert(fc.property(REQUESTS[client], (request) => {
       const text = JSON.stringify(request)
       if (JUDGES[client](JSON.parse(text) as Json) !== null) return
-      const got = translateRequest({ client, provider, request: text, expectedRequest: '', status: 200, contentType: '', reads: [], expectedAnswer: '', given: ['', ''] })
+      const got = translateRequest({ client, provider, request: client === 'google-gemini' ? `/v1beta/models/m:generateContent\n${text}` : text, expectedRequest: '', status: 200, contentType: '', reads: [], expectedAnswer: '', given: ['', ''] })
       if (got.translated === null) return
       translated++
       expect([JUDGES[provider](JSON.parse(got.text) as Json), got.text]).toEqual([null, got.text])

@@ -1,4 +1,6 @@
 import type { DialectId } from '@headrace/contract'
+import { GEMINI_PROBES } from './gemini-probes.ts'
+import { OLLAMA_PROBES } from './ollama-probes.ts'
 import { translateRequest } from './wire-case.ts'
 
 interface Probe { readonly field: string, readonly body: Readonly<Record<string, unknown>> }
@@ -16,6 +18,10 @@ const chatUser = (content: unknown): Record<string, unknown> => ({ messages: [{ 
 const assistant = (message: Readonly<Record<string, unknown>>): Record<string, unknown> => ({ messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: 'y', ...message }, { role: 'user', content: 'z' }] })
 const looped = (result: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   ({ tools: [TOOL], messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: [{ type: 'tool_use', id: 'c', name: 'f', input: {} }] }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'c', content: 'ok', ...result }] }] })
+
+const RESPONSES_TOOL = { type: 'function', name: 'f', parameters: SCHEMA }
+const input = (...items: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> => ({ input: [{ role: 'user', content: 'x' }, ...items] })
+const called = (output: unknown): Record<string, unknown> => ({ tools: [RESPONSES_TOOL], ...input({ type: 'function_call', id: 'fc_1', call_id: 'c', name: 'f', arguments: '{}' }, { type: 'function_call_output', call_id: 'c', output }) })
 
 /** One request per field: what is said of it is what the translation says itself. */
 const PROBES: Readonly<Record<DialectId, readonly Probe[]>> = {
@@ -42,7 +48,7 @@ const PROBES: Readonly<Record<DialectId, readonly Probe[]>> = {
     { field: 'response_format: json_schema', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: CLOSED_SCHEMA } } } },
     { field: 'response_format: json_schema (open objects, ranges, patterns)', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: { ...RANGE_SCHEMA, additionalProperties: undefined } } } } },
     { field: 'response_format: json_schema (maps)', body: { response_format: { type: 'json_schema', json_schema: { name: 's', schema: MAP_SCHEMA } } } },
-    { field: 'response_format: json_object', body: { response_format: { type: 'json_object' } } },
+    { field: 'response_format: json_object', body: { ...chatUser('JSON'), response_format: { type: 'json_object' } } },
     { field: 'reasoning_effort', body: { reasoning_effort: 'low' } },
     { field: 'max_tokens, max_completion_tokens', body: { max_completion_tokens: 50 } },
     { field: 'temperature up to 1', body: { temperature: 0.5 } }, { field: 'temperature above 1', body: { temperature: 1.5 } },
@@ -53,6 +59,45 @@ const PROBES: Readonly<Record<DialectId, readonly Probe[]>> = {
     ...Object.entries({
       n: 2, seed: 1, frequency_penalty: 1, presence_penalty: 1, logit_bias: { 5: 1 }, logprobs: true, top_logprobs: 1, metadata: { a: 'b' }, service_tier: 'flex', store: true, modalities: ['text', 'audio'],
       audio: { voice: 'v', format: 'mp3' }, prediction: { type: 'content', content: 'x' }, verbosity: 'low', prompt_cache_key: 'k', safety_identifier: 's', web_search_options: { user_location: null },
+    }).map(([field, value]) => ({ field, body: { [field]: value } })),
+    { field: 'anything unknown', body: { anything_unknown: 1 } },
+  ],
+  'openai-responses': [
+    { field: 'input (text), instructions', body: { instructions: 'x', input: 'y' } },
+    { field: 'input: system, developer, user, assistant', body: input({ role: 'developer', content: 'x' }, { type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: 'y', annotations: [] }] }, { role: 'user', content: 'z' }) },
+    { field: 'input: function_call, function_call_output', body: called('ok') },
+    { field: 'input: function_call_output with images', body: called([{ type: 'input_image', image_url: `data:image/png;base64,${PNG}` }]) },
+    { field: 'input: custom_tool_call, custom_tool_call_output', body: { tools: [{ type: 'custom', name: 'f' }], ...input({ type: 'custom_tool_call', call_id: 'c', name: 'f', input: 'x' }, { type: 'custom_tool_call_output', call_id: 'c', output: 'ok' }) } },
+    { field: 'input: reasoning, encrypted_content', body: input({ type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'hm' }], encrypted_content: 'e' }, { role: 'assistant', content: 'y' }, { role: 'user', content: 'z' }) },
+    { field: 'input: reasoning of the provider\'s own vendor', body: input({ type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'hm' }], encrypted_content: 'headrace:anthropic-messages:signature:s' }, { role: 'assistant', content: 'y' }, { role: 'user', content: 'z' }) },
+    { field: 'input: calls of tools that the vendor runs (web search, MCP and so on)', body: input({ type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'x' } }, { type: 'mcp_call', id: 'mcp_1', server_label: 's', name: 'n', arguments: '{}', output: 'o' }) },
+    { field: 'input: item_reference, compaction', body: input({ type: 'item_reference', id: 'msg_1' }) },
+    { field: 'input[].phase', body: input({ type: 'message', role: 'assistant', content: 'y', phase: 'commentary' }, { role: 'user', content: 'z' }) },
+    { field: 'content: refusal', body: input({ role: 'assistant', content: [{ type: 'refusal', refusal: 'no' }] }, { role: 'user', content: 'z' }) },
+    { field: 'content: annotations', body: input({ role: 'assistant', content: [{ type: 'output_text', text: 'y', annotations: [{ type: 'url_citation' }] }] }, { role: 'user', content: 'z' }) },
+    { field: 'content: input_image (bytes)', body: input({ role: 'user', content: [{ type: 'input_image', image_url: `data:image/png;base64,${PNG}` }] }) },
+    { field: 'content: input_image (URL)', body: input({ role: 'user', content: [{ type: 'input_image', image_url: 'https://x.test/a.png' }] }) },
+    { field: 'content: input_image.detail', body: input({ role: 'user', content: [{ type: 'input_image', image_url: 'https://x.test/a.png', detail: 'low' }] }) },
+    { field: 'content: input_image, file id', body: input({ role: 'user', content: [{ type: 'input_image', file_id: 'f' }] }) },
+    { field: 'content: input_file (bytes)', body: input({ role: 'user', content: [{ type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${PDF}` }] }) },
+    { field: 'content: input_file (URL)', body: input({ role: 'user', content: [{ type: 'input_file', file_url: 'https://x.test/a.pdf' }] }) },
+    { field: 'content: prompt_cache_breakpoint', body: input({ role: 'user', content: [{ type: 'input_text', text: 'y', prompt_cache_breakpoint: { mode: 'explicit' } }] }) },
+    { field: 'tools (function)', body: { tools: [RESPONSES_TOOL] } }, { field: 'tools[].strict', body: { tools: [{ ...RESPONSES_TOOL, parameters: CLOSED_SCHEMA, strict: true }] } },
+    { field: 'tools (custom)', body: { tools: [{ type: 'custom', name: 'f' }] } }, { field: 'tools that the vendor runs, MCP servers', body: { tools: [{ type: 'web_search' }, { type: 'mcp', server_label: 's', server_url: 'https://x.test' }] } },
+    { field: 'tool_choice', body: { tools: [RESPONSES_TOOL], tool_choice: { type: 'function', name: 'f' } } }, { field: 'tool_choice: allowed_tools', body: { tools: [RESPONSES_TOOL, { ...RESPONSES_TOOL, name: 'g' }], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'g' }] } } },
+    { field: 'tool_choice of a tool that the vendor runs', body: { tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search_preview' } } },
+    { field: 'parallel_tool_calls', body: { tools: [RESPONSES_TOOL], parallel_tool_calls: false } },
+    { field: 'text.format: json_schema', body: { text: { format: { type: 'json_schema', name: 's', schema: CLOSED_SCHEMA } } } },
+    { field: 'text.format: json_schema (maps)', body: { text: { format: { type: 'json_schema', name: 's', schema: MAP_SCHEMA } } } },
+    { field: 'text.format: json_object', body: { input: 'JSON', text: { format: { type: 'json_object' } } } }, { field: 'text.verbosity', body: { text: { verbosity: 'low' } } },
+    { field: 'reasoning.effort', body: { reasoning: { effort: 'low' } } }, { field: 'reasoning.summary', body: { reasoning: { effort: 'low', summary: 'auto' } } },
+    { field: 'max_output_tokens', body: { max_output_tokens: 50 } }, { field: 'temperature up to 1', body: { temperature: 0.5 } }, { field: 'temperature above 1', body: { temperature: 1.5 } },
+    { field: 'top_p', body: { top_p: 0.5 } }, { field: 'stream', body: { stream: true } }, { field: 'stream_options.include_obfuscation', body: { stream: true, stream_options: { include_obfuscation: true } } }, { field: 'user', body: { user: 'u' } },
+    { field: 'include: reasoning.encrypted_content', body: { include: ['reasoning.encrypted_content'] } }, { field: 'include: message.output_text.logprobs', body: { include: ['message.output_text.logprobs'] } },
+    { field: 'include: anything else', body: { include: ['web_search_call.results'] } },
+    ...Object.entries({
+      prompt: { id: 'pmpt_1' }, metadata: { a: 'b' }, service_tier: 'flex', truncation: 'auto', max_tool_calls: 3, top_logprobs: 1,
+      prompt_cache_key: 'k', safety_identifier: 's', context_management: [{ type: 'compaction' }],
     }).map(([field, value]) => ({ field, body: { [field]: value } })),
     { field: 'anything unknown', body: { anything_unknown: 1 } },
   ],
@@ -83,16 +128,20 @@ const PROBES: Readonly<Record<DialectId, readonly Probe[]>> = {
     { field: 'stream', body: { stream: true } }, { field: 'metadata.user_id', body: { metadata: { user_id: 'u' } } },
     { field: 'metadata.user_id (longer than 64)', body: { metadata: { user_id: 'u'.repeat(65) } } },
     { field: 'tools[].name (longer than 64)', body: { tools: [{ ...TOOL, name: 'n'.repeat(65) }] } },
-    ...Object.entries({ top_k: 5, service_tier: 'auto', container: 'c', cache_control: { type: 'ephemeral' }, inference_geo: 'us', diagnostics: {}, context_management: { edits: [] }, mcp_servers: [{}] })
+    ...Object.entries({ top_k: 5, service_tier: 'standard_only', container: 'c', cache_control: { type: 'ephemeral' }, inference_geo: 'us', diagnostics: { previous_message_id: 'msg_1' }, context_management: { edits: [] }, mcp_servers: [{}] })
       .map(([field, value]) => ({ field, body: { [field]: value } })),
     { field: 'anything unknown', body: { anything_unknown: 1 } },
   ],
+  'google-gemini': GEMINI_PROBES,
+  'ollama-chat': OLLAMA_PROBES,
 }
 
+const MINIMAL = { 'openai-chat': chatUser('hi'), 'openai-responses': { input: 'hi' }, 'anthropic-messages': { max_tokens: 4_000, ...chatUser('hi') }, 'google-gemini': { contents: [{ parts: [{ text: 'hi' }] }] }, 'ollama-chat': chatUser('hi') } as const satisfies Record<DialectId, object>
+
 function verdict(client: DialectId, provider: DialectId, { body }: Probe): string {
-  const minimal = client === 'openai-chat' ? chatUser('hi') : { max_tokens: 4_000, ...chatUser('hi') }
+  const minimal = MINIMAL[client]
   const { translated, text } = translateRequest({
-    client, provider, request: JSON.stringify({ model: 'm', ...minimal, ...body }), expectedRequest: '', status: 200, contentType: '', reads: [], expectedAnswer: '', given: ['', ''],
+    client, provider, request: client === 'google-gemini' ? `/v1beta/models/m:generateContent\n${JSON.stringify({ ...minimal, ...body })}` : client === 'ollama-chat' ? `/api/chat\n${JSON.stringify({ model: 'm', ...minimal, ...body })}` : JSON.stringify({ model: 'm', ...minimal, ...body }), expectedRequest: '', status: 200, contentType: '', reads: [], expectedAnswer: '', given: ['', ''],
   })
   if (translated === null) return text
   const { notes } = translated
@@ -101,12 +150,13 @@ function verdict(client: DialectId, provider: DialectId, { body }: Probe): strin
 
 /** The page `docs/translation.md`. */
 export function renderTable(): string {
-  const names: readonly DialectId[] = ['openai-chat', 'anthropic-messages']
+  const names: readonly DialectId[] = ['openai-chat', 'openai-responses', 'anthropic-messages', 'google-gemini', 'ollama-chat']
   const pairs = names.flatMap(client => names.filter(provider => provider !== client).map(provider => [client, provider] as const))
   return `# What crosses from one dialect to another
 
 Written by \`test/wire/translation-table.test.ts\` from what the translation itself reports, field by field. Where client and provider speak the same dialect the request
-passes as it is, and nothing of this applies. Whatever is dropped or approximated is named in the answer's headers \`headrace-dropped\` and \`headrace-approximated\`.
+passes as it is, but for thoughts that another vendor sealed: its own would refuse them, and what is left out is named as below. What is kept of Responses (\`store\`, \`previous_response_id\`, \`conversation\`) is kept by the gateway, whoever the provider is
+([contexts.md](contexts.md)). Whatever is dropped or approximated is named in the answer's headers \`headrace-dropped\` and \`headrace-approximated\`.
 ${pairs.map(([client, provider]) => `
 ## Client: \`${client}\`, provider: \`${provider}\`
 

@@ -7,7 +7,7 @@ export type ScanStatus = 'ok' | 'unsure' | 'duplicate' | 'malformed' | 'not-obje
 export interface MemberScan {
   readonly status: ScanStatus
   readonly offset: number
-  /** Value spans by index of the name, half-open; -1 = absent. There are always 8. */
+  /** Value spans by index of the name, half-open; -1 = absent. There are always 10. */
   readonly starts: readonly number[]
   readonly ends: readonly number[]
 }
@@ -26,16 +26,16 @@ const NO_STRING = -2
 
 /**
  * Finds the values of the asked-for members of a JSON object in `bytes[start, end)` without parsing it. `text` is the same as latin1 (one char = one
- * byte): single bytes are read half again as fast from the bytes, strings are searched several times faster in the text. Names are ASCII, 8 at most.
+ * byte): single bytes are read half again as fast from the bytes, strings are searched several times faster in the text. Names are ASCII, 10 at most.
  *
  * Brackets must match, depth is bounded (4,096 at most), nothing may follow the object; what stands inside nested values is otherwise not judged.
  * It never guesses: see `ScanStatus`.
  * `decodeKeys`: decode escaped keys (slow) instead of answering `unsure`.
  */
 export function scanMembers(bytes: Uint8Array, text: string, names: readonly string[], depthLimit: number, decodeKeys = false, start = 0, end = text.length): MemberScan {
-  if (names.length > 8) throw new RangeError('at most 8 names')
-  const starts = [-1, -1, -1, -1, -1, -1, -1, -1]
-  const ends = [-1, -1, -1, -1, -1, -1, -1, -1]
+  if (names.length > 10) throw new RangeError('at most 10 names')
+  const starts = [-1, -1, -1, -1, -1, -1, -1, -1, -1, -1]
+  const ends = [-1, -1, -1, -1, -1, -1, -1, -1, -1, -1]
   let at = skipSpace(bytes, start, end)
   if (at >= end || bytes[at] !== OPEN_BRACE) {
     return { status: at >= end || !startsValue(bytes[at] ?? 0) ? 'malformed' : 'not-object', offset: at, starts, ends }

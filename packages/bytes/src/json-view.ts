@@ -10,14 +10,15 @@ export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'true' | 'fals
  */
 export class JsonView {
   readonly #text: string
-  readonly #start: number
-  readonly #end: number
+  /** Where it stands in the text: half-open. */
+  readonly start: number
+  readonly end: number
   #members: ReadonlyMap<string, JsonView> | null = null
 
   constructor(text: string, start: number, end: number) {
     this.#text = text
-    this.#start = start
-    this.#end = end
+    this.start = start
+    this.end = end
   }
 
   /** Null = the text is not valid JSON. Nesting must have been bounded before. */
@@ -33,11 +34,11 @@ export class JsonView {
 
   /** The JSON text as it stands there; '' = absent. */
   get raw(): string {
-    return this.#text.slice(this.#start, this.#end)
+    return this.#text.slice(this.start, this.end)
   }
 
   get kind(): JsonKind {
-    switch (this.#start === this.#end ? -1 : this.#text.charCodeAt(this.#start)) {
+    switch (this.start === this.end ? -1 : this.#text.charCodeAt(this.start)) {
       case -1: return 'absent'
       case OPEN_BRACE: return 'object'
       case OPEN_BRACKET: return 'array'
@@ -58,7 +59,7 @@ export class JsonView {
   /** Null = not a string. */
   get string(): string | null {
     if (this.kind !== 'string') return null
-    return decodeString(this.#text, this.#start, this.#end)
+    return decodeString(this.#text, this.start, this.end)
   }
 
   /** Null = not a number. */
@@ -88,7 +89,7 @@ export class JsonView {
     if (this.kind !== 'array') return []
     const text = this.#text
     const list: JsonView[] = []
-    let at = skipSpace(text, this.#start + 1)
+    let at = skipSpace(text, this.start + 1)
     while (text.charCodeAt(at) !== CLOSE_BRACKET) {
       const end = skipValue(text, at)
       list.push(new JsonView(text, at, end))
@@ -101,7 +102,7 @@ export class JsonView {
   #readMembers(): ReadonlyMap<string, JsonView> {
     const text = this.#text
     const members = new Map<string, JsonView>()
-    let at = skipSpace(text, this.#start + 1)
+    let at = skipSpace(text, this.start + 1)
     while (text.charCodeAt(at) !== CLOSE_BRACE) {
       const keyEnd = skipString(text, at)
       const name = decodeString(text, at, keyEnd)

@@ -4,21 +4,23 @@ import { crc32 } from 'node:zlib'
  * Call-log segments: append-only files that one worker writes and one reader follows, so made that any crash leaves them readable.
  *
  *   file   = batch*                       one batch per event-loop turn, one write call
- *   batch  = "#2 " length " " crc "\n" payload      length, crc: 8 lower-case hex digits; crc = CRC-32 of the payload
+ *   batch  = "#4 " length " " crc "\n" payload      length, crc: 8 lower-case hex digits; crc = CRC-32 of the payload
  *   payload = record*                     latin1
  *   record = JSON array "\n"              first element: the kind
  *
  * Records (times: whole microseconds since the exchange began, -1 = did not happen; tokens: -1 = unknown):
  *   ["o", owner]                          first record of a file: identity of the writing process
  *   ["i", id, attempt, ...INTENT_FIELDS]  before an attempt's first byte goes out
+ *   ["h", ...], ["w", ...]                the same of a hedge, and of a shadow
  *   ["s", id, attempt, ...SETTLED_FIELDS] after it ended
  *   ["r", id, attempt, ...INTENT_FIELDS, ...SETTLED_FIELDS]  a request that reached no provider
  *
  * A batch is valid whole or not at all. Changing the order or meaning of a field is a new version. Version 1 had no `reserved`, `priceVersion` and `cost`;
- * it is still read, so that what an older Headrace left behind is not lost. A field at the very end of a record needs no new version: where it is missing, it is ''.
+ * versions 1 and 2, which had no hedges and shadows, are still read, so that what an older Headrace left behind is not lost. A field at the very end of a record needs no new version: where it is missing, it is ''.
  */
-export const SEGMENT_VERSION = 2
-const OLDEST_VERSION = 1
+export const SEGMENT_VERSION = 4
+/** There is no 3: one flipped bit makes it a 1 or a 2, and the checksum is of the payload alone. */
+const READABLE: ReadonlySet<number> = new Set([1, 2, SEGMENT_VERSION])
 /** Bytes of a batch's header line. */
 export const BATCH_HEADER_BYTES = 21
 /** Longest payload; a greater length is corruption. */
@@ -36,10 +38,10 @@ export const SETTLED_FIELDS = Object.freeze([
   'outcome', 'status', 'upstreamStatus', 'errorKind', 'finishReason',
   'inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens', 'responseBytes',
   'sent', 'head', 'firstByte', 'committed', 'total', 'requestBody', 'responseBody', 'cost',
-  'dropped', 'approximated', 'route',
+  'dropped', 'approximated', 'route', 'compared',
 ] as const)
 /** So many of the last settled fields came without a new version. */
-const LATER_FIELDS = 3
+const LATER_FIELDS = 4
 
 export type SegmentValue = string | number | null
 /** One record as it stands in the file: kind, then the fields of its kind by position. */
@@ -82,7 +84,7 @@ export function encodeBatch(lines: string): Buffer {
 }
 
 const hex8 = (value: number): string => value.toString(16).padStart(8, '0')
-const HEADER = /^#[12] ([0-9a-f]{8}) ([0-9a-f]{8})\n$/
+const HEADER = /^#[124] ([0-9a-f]{8}) ([0-9a-f]{8})\n$/
 const OTHER_VERSION = /^#([0-9]{1,6}) /
 
 /** Judges the batch that should begin at `offset`. Never throws; a batch it calls sound is what was written. */
@@ -90,7 +92,7 @@ export function readBatch(buffer: Buffer, offset: number): BatchRead {
   const available = buffer.length - offset
   const head = buffer.toString('latin1', offset, Math.min(buffer.length, offset + BATCH_HEADER_BYTES))
   const other = OTHER_VERSION.exec(head)
-  if (other !== null && !(Number(other[1]) >= OLDEST_VERSION && Number(other[1]) <= SEGMENT_VERSION)) return { kind: 'unknown-version', version: Number(other[1]) }
+  if (other !== null && !READABLE.has(Number(other[1]))) return { kind: 'unknown-version', version: Number(other[1]) }
   if (available < BATCH_HEADER_BYTES) return { kind: 'incomplete', needed: BATCH_HEADER_BYTES }
   const match = HEADER.exec(head)
   const length = match === null ? BATCH_LIMIT + 1 : Number.parseInt(match[1] ?? '', 16)
@@ -136,7 +138,7 @@ function isRecord(record: unknown): record is SegmentRecord {
 
 const KIND_ID_ATTEMPT = 3
 const FIELD_COUNTS: Readonly<Record<string, number>> = Object.freeze({
-  o: 2, i: KIND_ID_ATTEMPT + INTENT_FIELDS.length, s: KIND_ID_ATTEMPT + SETTLED_FIELDS.length, r: KIND_ID_ATTEMPT + INTENT_FIELDS.length + SETTLED_FIELDS.length,
+  o: 2, i: KIND_ID_ATTEMPT + INTENT_FIELDS.length, h: KIND_ID_ATTEMPT + INTENT_FIELDS.length, w: KIND_ID_ATTEMPT + INTENT_FIELDS.length, s: KIND_ID_ATTEMPT + SETTLED_FIELDS.length, r: KIND_ID_ATTEMPT + INTENT_FIELDS.length + SETTLED_FIELDS.length,
 })
 /** What version 1 did not have, at the end of its intents and of its settlements. */
 const NEW_INTENT = Object.freeze([-1, ''])

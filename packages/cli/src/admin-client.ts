@@ -1,4 +1,5 @@
 import { failure, success, type Result } from '@headrace/contract'
+import { baseUrl } from './base-url.ts'
 import { readInstance } from './pid-file.ts'
 
 /** Where Headrace runs when neither the user nor the data directory says. */
@@ -15,8 +16,7 @@ export function adminUrl({ url, data }: AdminTarget): string {
   if (url !== undefined) return url.replace(/\/+$/, '')
   const instance = readInstance(data)
   if (instance === null || instance.port === 0) return DEFAULT_URL
-  const host = instance.host === '0.0.0.0' || instance.host === '::' ? '127.0.0.1' : instance.host
-  return `${instance.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${instance.port}`
+  return baseUrl(instance.admin ?? instance)
 }
 
 /** One request to the admin API. The failure is a sentence for people. */

@@ -1,6 +1,6 @@
 import { existsSync, linkSync, lstatSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { failure, keySocket, success, type Result } from '@headrace/contract'
+import { failure, keySocket, success, type AdminAddress, type Result } from '@headrace/contract'
 
 /** Who runs on a data directory: `DATA/headrace.pid.json`, for people, `headrace logs` and the next start. */
 export interface RunningInstance {
@@ -13,6 +13,8 @@ export interface RunningInstance {
   readonly host: string
   readonly port: number
   readonly tls: boolean
+  /** Where the admin API is; null = there too. Older versions do not say. */
+  readonly admin?: AdminAddress | null
   /** Unix socket of the control process, alone in a temporary directory: what a `kill -9` of everything leaves behind, the next start removes. */
   readonly controlSocket: string
 }

@@ -36,8 +36,8 @@ export async function finish(args: readonly string[], directory: string, env: Re
 }
 
 /** Starts `headrace start` in a folder of its own. Wait with `eventually`. */
-export function runCommand(args: readonly string[], directory = mkdtempSync(join(tmpdir(), 'headrace-cli-'))): RunningCommand {
-  const child = spawn(process.execPath, [MAIN, 'start', '--data', 'data', ...args], { cwd: directory, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+export function runCommand(args: readonly string[], directory = mkdtempSync(join(tmpdir(), 'headrace-cli-')), env: Readonly<Record<string, string>> = {}): RunningCommand {
+  const child = spawn(process.execPath, [MAIN, 'start', '--data', 'data', ...args], { cwd: directory, env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
   const pids = new Set<number>()

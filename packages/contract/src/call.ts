@@ -42,7 +42,7 @@ export interface Call {
   readonly unheld: readonly string[]
 }
 
-export type Item = MessageItem | ToolCallItem | ToolResultItem | ReasoningItem
+export type Item = MessageItem | ToolCallItem | ToolResultItem | ReasoningItem | ForeignItem
 
 export interface MessageItem {
   readonly type: 'message'
@@ -57,9 +57,11 @@ export interface ToolCallItem {
   readonly type: 'tool-call'
   readonly id: string
   readonly name: string
-  /** The arguments as the model or the client wrote them: usually an object, but a model may have written anything. */
+  /** The arguments as the model or the client wrote them: usually an object, but a model may have written anything. Of a custom tool: its text, as it is. */
   readonly input: JsonText
   readonly cache: JsonText | null
+  /** A call of a `custom` tool, which takes a text. */
+  readonly custom?: true
 }
 
 export interface ToolResultItem {
@@ -78,6 +80,9 @@ export interface ReasoningItem {
   /** What the provider wants back unchanged: a signature, or the thoughts themselves, encrypted; null = nothing. */
   readonly opaque: Opaque | null
 }
+
+/** An item that only one dialect knows, whole: a call of a tool that its vendor runs, and the like. */
+export interface ForeignItem { readonly type: 'foreign', readonly dialect: DialectId, readonly kind: string, readonly raw: JsonText }
 
 /** A blob that only the provider it came from understands. '' = not known: the client does not say. */
 export interface Opaque {
@@ -118,6 +123,8 @@ export type Tool =
     readonly strict: boolean | null
     readonly cache: JsonText | null
   }
+  /** A tool that takes a text and no JSON; `grammar` is what it must match, null = anything. */
+  | { readonly type: 'custom', readonly name: string, readonly description: string, readonly grammar: { readonly syntax: string, readonly definition: string } | null }
   /** A tool that the provider runs itself, or of a kind that one dialect alone has. */
   | { readonly type: 'foreign', readonly dialect: DialectId, readonly kind: string, readonly raw: JsonText }
 
@@ -137,4 +144,6 @@ export interface ReasoningRequest {
   readonly effort: string
   /** Tokens of thought at most; -1 = not said. */
   readonly budgetTokens: number
+  /** How thoughts are to be summed up for the client (`auto`, `concise`, `detailed`); left out = not said. */
+  readonly summary?: string
 }

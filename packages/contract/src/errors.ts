@@ -3,9 +3,11 @@ export type ErrorKind =
   // The client's doing: never retried, never blamed on a target.
   | 'invalid-request' | 'unauthenticated' | 'forbidden' | 'not-found' | 'method-not-allowed' | 'model-not-found'
   | 'unsupported-media-type' | 'body-too-large' | 'head-too-large' | 'client-timeout' | 'client-closed'
-  | 'idempotency-conflict' | 'idempotency-mismatch'
+  | 'idempotency-conflict' | 'idempotency-mismatch' | 'context-busy' | 'context-stale' | 'delta-unknown'
   // Ours.
   | 'rate-limited' | 'budget-exceeded' | 'overloaded' | 'shutting-down' | 'internal'
+  // An attempt that ran beside another one, which answered first. Stands in records only.
+  | 'superseded'
   // The provider's, before or after commitment.
   | 'upstream-connect' | 'upstream-connect-timeout' | 'upstream-first-token-timeout' | 'upstream-idle-timeout'
   | 'upstream-total-timeout' | 'upstream-reset' | 'upstream-protocol' | 'upstream-truncated'
@@ -60,11 +62,15 @@ export const ERROR_POLICY = Object.freeze({
   'client-closed': client(499, 'client_closed_request'),
   'idempotency-conflict': client(409, 'idempotency_conflict', 'idempotency_error'),
   'idempotency-mismatch': client(422, 'idempotency_key_reused', 'idempotency_error'),
+  'context-busy': client(409, 'context_busy'),
+  'context-stale': client(412, 'context_stale'),
+  'delta-unknown': client(409, 'delta_unknown'),
   'rate-limited': { ...ours(429, 'rate_limit_exceeded', 'rate_limit_error'), logLevel: 'info' },
   'budget-exceeded': { ...ours(429, 'insufficient_quota', 'insufficient_quota'), logLevel: 'info' },
   'overloaded': ours(503, 'overloaded'),
   'shutting-down': ours(503, 'shutting_down'),
   'internal': { ...ours(500, 'internal_error'), logLevel: 'error' },
+  'superseded': { ...ours(503, 'superseded'), logLevel: 'debug' },
   'upstream-connect': upstream(502, 'upstream_unreachable', true),
   'upstream-connect-timeout': upstream(504, 'upstream_connect_timeout', true),
   // A silent target is not asked twice: the next one is.

@@ -1,6 +1,7 @@
 import type { ErrorKind } from './errors.ts'
 import type { Principal } from './principal.ts'
-import type { DialectId, Operation, Plan, Snapshot, Target } from './snapshot.ts'
+import type { CallKind } from './record.ts'
+import type { DialectId, Operation, PassedOperation, Plan, Snapshot, Target, Timeouts } from './snapshot.ts'
 import { UNKNOWN_USAGE, type Usage } from './usage.ts'
 
 /**
@@ -17,7 +18,7 @@ export class Exchange {
   readonly id: string
   readonly snapshot: Snapshot
   readonly dialect: DialectId
-  readonly operation: Operation
+  readonly operation: Operation | PassedOperation
   /** Unix milliseconds at `startedAt`. */
   readonly wallTime: number
   readonly startedAt: number
@@ -37,6 +38,8 @@ export class Exchange {
   metadata = ''
   tags = ''
   plan: Plan | null = null
+  /** What the client allows (`headrace-timeout`), Infinity where it does not say; null = it says nothing. */
+  timeouts: Timeouts | null = null
   /** The client wants to know the way through the plan (`headrace-explain: 1`); and that way as JSON text, where there is something to tell. */
   explain = false
   route = ''
@@ -44,6 +47,10 @@ export class Exchange {
   explanation = ''
   /** Header lines for the client that do not depend on the target (limits), each ending in CRLF. */
   answerHeaders = ''
+  /** What it is recorded as. */
+  kind: CallKind = 'call'
+  /** Of a shadow: see `CallRecord`. */
+  compared = ''
   /** Attempts begun so far; the current one's number, from 1. */
   attempts = 0
   target: Target | null = null
@@ -51,6 +58,8 @@ export class Exchange {
   attemptsCounted = 0
   requestBytes = 0
   responseBytes = 0
+  /** Its answer's length says nothing of tokens: sound, images, files. */
+  opaque = false
   admittedAt = 0
   attemptAt = 0
   /** Milliseconds that all attempts so far waited for a place at their engine. */
@@ -85,7 +94,7 @@ export class Exchange {
   requestBody = ''
   responseBody = ''
 
-  constructor(id: string, snapshot: Snapshot, dialect: DialectId, operation: Operation, wallTime: number, startedAt: number) {
+  constructor(id: string, snapshot: Snapshot, dialect: DialectId, operation: Operation | PassedOperation, wallTime: number, startedAt: number) {
     this.id = id
     this.snapshot = snapshot
     this.dialect = dialect

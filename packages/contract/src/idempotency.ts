@@ -12,12 +12,12 @@
 /** Names one key: hard partition first (invariant 8). */
 export interface IdempotencyName {
   readonly tenant: string
-  /** Lower-case hex SHA-256 of principal scope and key: the key itself is nobody's business. */
+  /** 32 bytes in lower-case hex, derived from the key, its caller and that one's token: none of them can be read or guessed from it. */
   readonly id: string
 }
 
 export interface IdempotencyClaim extends IdempotencyName {
-  /** Lower-case hex SHA-256 of the request: another one under the same key is refused. */
+  /** A digest of the request that only who has the key can make: another request under the same key is refused. */
   readonly fingerprint: string
   /** Identity of the process that runs the request (`processIdentity`), and a token of this claim alone. */
   readonly owner: string
@@ -32,7 +32,7 @@ export type ClaimState = 'won' | 'running' | 'kept' | 'unkept' | 'unknown' | 'ot
 /** What becomes of a claim whose worker died: its request may have reached a provider. */
 export type AfterCrash = 'retry' | 'conflict'
 
-/** A whole answer as its client saw it. */
+/** A whole answer as its client saw it. Only workers see it so: what is told and kept is sealed with a key that is derived from the client's own. */
 export interface KeptAnswer {
   readonly status: number
   /** Header lines that are the answer's own, each ending in CRLF. */
@@ -46,13 +46,13 @@ export interface KeptAnswer {
 export type KeyRequest =
   /** Waits up to `waitMs` while somebody else runs the request. */
   | { readonly op: 'claim', readonly claim: IdempotencyClaim, readonly waitMs: number }
-  /** With the answer's bytes behind it; `answer` null = it is not kept. */
-  | { readonly op: 'settle', readonly name: IdempotencyName, readonly token: string, readonly answer: Omit<KeptAnswer, 'body'> | null, readonly until: number }
+  /** `sealed`: with the sealed answer behind it; false = it is not kept. */
+  | { readonly op: 'settle', readonly name: IdempotencyName, readonly token: string, readonly sealed: boolean, readonly until: number }
   | { readonly op: 'release', readonly name: IdempotencyName, readonly token: string }
 
-/** What it is told. `answer`, with its bytes behind it, only with `kept`. `done`: false = the claim was no longer its. */
+/** What it is told. `sealed`: with the sealed answer behind it; only with `kept`. `done`: false = the claim was no longer its. */
 export type KeyReply =
-  | { readonly state: ClaimState, readonly answer: Omit<KeptAnswer, 'body'> | null }
+  | { readonly state: ClaimState, readonly sealed: boolean }
   | { readonly done: boolean }
   | { readonly problem: string }
 

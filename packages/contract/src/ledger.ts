@@ -1,3 +1,5 @@
+import type { CallKind } from './record.ts'
+
 /**
  * How a call stands in the ledger:
  *
@@ -11,6 +13,7 @@ export type LedgerState = 'reserved' | 'settled' | 'partial' | 'released' | 'unk
 /** One call to a provider and its money. */
 export interface LedgerEntry {
   readonly callId: string
+  readonly kind: CallKind
   readonly state: LedgerState
   readonly tenant: string
   readonly team: string
@@ -32,11 +35,13 @@ export interface LedgerEntry {
 }
 
 /** What spend can be told apart by. `target` = `provider/model`. `hour`, `day`: Unix ms of its begin, UTC. */
-export type SpendField = 'tenant' | 'team' | 'app' | 'keyId' | 'model' | 'target' | 'hour' | 'day'
+export type SpendField = 'tenant' | 'team' | 'app' | 'keyId' | 'model' | 'target' | 'kind' | 'hour' | 'day'
 
 export interface SpendQuery {
   /** Left out = all tenants: for the budgets only, never for answering people (invariant 8). */
   readonly tenant?: string
+  /** Calls of this kind are left out: shadows are not their clients' to pay for. */
+  readonly except?: CallKind
   /** Unix ms, inclusive / exclusive; counted in whole hours. */
   readonly since?: number
   readonly until?: number

@@ -14,7 +14,8 @@ import type { SubjectView } from './targets.ts'
 export type ToWorker =
   | { readonly type: 'config', readonly config: ResolvedConfig }
   /** Comes with the socket to accept from, before the first `config`. */
-  | { readonly type: 'listener' }
+  /** `anonymous`: the one where no key is asked for. */
+  | { readonly type: 'listener', readonly anonymous?: true }
   /**
    * Stop accepting, finish what can be finished within `graceMs`, end the rest with the dialect's error, exit 0.
    * `succeeded`: another worker accepts from the same socket, so that nobody is to notice: connections are told with their next answer.
@@ -48,11 +49,15 @@ export type ToControl =
   | { readonly type: 'reload' }
   | { readonly type: 'stop' }
 
+/** Where the control process listens, beside its unix socket. */
+export interface AdminAddress { readonly host: string, readonly port: number, readonly tls: boolean }
+
 export type FromControl =
   | { readonly type: 'config', readonly config: ResolvedConfig }
   /** First start only: the tokens, to be printed once. */
   | { readonly type: 'keys-created', readonly adminKey: string, readonly apiKey: string }
-  | { readonly type: 'ready' }
+  /** `admin`: the address that it listens on itself; null = workers pass on to it. */
+  | { readonly type: 'ready', readonly admin: AdminAddress | null }
   | BudgetsToAuthority
   /** The configuration cannot be used and there is no good one to stay with. */
   | { readonly type: 'fatal', readonly reason: string }

@@ -1,4 +1,5 @@
-import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer } from './idempotency.ts'
+import type { ContextChange, ContextDraft, ContextFound, ContextKnown, ContextNote, ContextOutcome, ContextQuery, ContextReading, ContextState, ContextTag } from './context.ts'
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName } from './idempotency.ts'
 import type { LedgerEntry, SpendQuery, SpendRow } from './ledger.ts'
 import type { CallRecord, LogQuery, LogRow } from './record.ts'
 import type { KeyRecord } from './principal.ts'
@@ -54,18 +55,18 @@ export interface LedgerStore {
 }
 
 /**
- * Idempotency keys and the answers kept under them (`idempotency.ts`). Every change is durable when it returns. Names of other tenants are unknown names
+ * Idempotency keys and the answers kept under them, sealed (`idempotency.ts`). Every change is durable when it returns. Names of other tenants are unknown names
  * (invariant 8). `now`: Unix ms; what is over by then is as if it had never been.
  */
 export interface IdempotencyStore {
   /** Takes the key if it is free, else tells what it is. Whoever has won wins again with the same token: its first answer may have been lost. */
   claim(claim: IdempotencyClaim, now: number): ClaimState
   /** The claim of this token is over: its answer is kept until then, or, null, only that there was one. False = the claim no longer stood, and nothing has changed. */
-  settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): boolean
+  settle(name: IdempotencyName, token: string, answer: Buffer | null, until: number): boolean
   /** The claim of this token came to nothing: the key is free. False as above. */
   release(name: IdempotencyName, token: string): boolean
   /** Null = nothing is kept under this name. */
-  read(name: IdempotencyName, now: number): KeptAnswer | null
+  read(name: IdempotencyName, now: number): Buffer | null
   /** The processes whose claims run. */
   owners(): readonly string[]
   /** A process is gone: its claims are free, or unknown. Returns their names. */
@@ -73,6 +74,32 @@ export interface IdempotencyStore {
   /** Deletes at most `most` keys: those whose time is over, else, while more than `maxBytes` are kept, the oldest answers. Returns how many: 0 = within bounds. */
   prune(now: number, maxBytes: number, most: number): number
   close(): void
+}
+
+/**
+ * Contexts (`context.ts`). What a method has answered is durable, and every later call of any caller sees it: per context the calls have one order.
+ * Another tenant's id is an unknown id (invariant 8), and so is one whose time is over by `now` (Unix ms). Identical beginnings are kept once per tenant.
+ */
+export interface ContextStore {
+  create(tenant: string, draft: ContextDraft, now: number): Promise<ContextOutcome>
+  /** What is there, with the items after `known` where that is a place or version of this context, else with all of them. Null = unknown. */
+  read(tenant: string, id: string, known: ContextKnown | null, now: number): Promise<ContextReading | null>
+  /** As `read`, without items. */
+  state(tenant: string, id: string, now: number): Promise<ContextState | null>
+  change(tenant: string, id: string, change: ContextChange, now: number): Promise<ContextOutcome>
+  /** Creates a context that begins with the first `seq` items of another (null = all); the draft's own follow. Costs the same however long it is. */
+  fork(tenant: string, id: string, seq: number | null, draft: ContextDraft, now: number): Promise<ContextOutcome>
+  tags(tenant: string, id: string, now: number): Promise<readonly ContextTag[]>
+  /** By name. A fork begins with those of its origin; they do not go back with `rewindTo`. */
+  notes(tenant: string, id: string, now: number): Promise<readonly ContextNote[]>
+  /** Of the items that no other context shares nothing is left in the store. False = unknown. */
+  remove(tenant: string, id: string): Promise<boolean>
+  list(tenant: string, query: ContextQuery, now: number): Promise<readonly ContextState[]>
+  /** Items in which all of the words stand, best first. */
+  search(tenant: string, words: string, most: number, now: number): Promise<readonly ContextFound[]>
+  /** Removes at most `most` contexts whose time is over. Returns how many: 0 = none was left. */
+  prune(now: number, most: number): Promise<number>
+  close(): Promise<void>
 }
 
 /** How far a segment file has been read: rows before `offset` are stored or will never be needed again. */

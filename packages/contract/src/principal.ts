@@ -12,8 +12,9 @@ export interface Principal {
   readonly source: 'virtual-key' | 'anonymous'
 }
 
-/** What a principal may do. `inference`: call models; `admin`: everything under /admin/v1. */
-export type Scope = 'inference' | 'admin'
+/** What a principal may do. `inference`: call models; `admin`: everything under /admin/v1; `pass-through`: send whatever a provider offers to it, under /providers. */
+export const SCOPES = Object.freeze(['inference', 'admin', 'pass-through'] as const)
+export type Scope = (typeof SCOPES)[number]
 
 /** A virtual key as stores keep it: never the key itself, only the digest of it. */
 export interface KeyRecord {

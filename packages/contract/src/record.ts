@@ -1,7 +1,12 @@
 import type { ErrorKind } from './errors.ts'
 
-/** How a call stands in the log. `unknown`: begun, and nobody lived to tell; `refused` and `answered` (by the gateway itself): never reached a provider. */
-export type Outcome = 'settled' | 'partial' | 'unknown' | 'refused' | 'answered'
+/** How a call stands in the log. `unknown`: begun, and nobody lived to tell; `refused`, `answered` (by the gateway itself) and `coalesced` (with another exchange's call, named in `route`): never reached a provider. */
+export type Outcome = 'settled' | 'partial' | 'unknown' | 'refused' | 'answered' | 'coalesced'
+
+/**
+ * What an upstream attempt was for: `call` = a request's own, `hedge` = a second one beside a slow first one, `shadow` = a copy whose answer nobody gets.
+ */
+export type CallKind = 'call' | 'hedge' | 'shadow'
 
 /**
  * One row of the call log: one upstream attempt, or one refused request. Durations are milliseconds from `startedAt`, -1 = did not happen.
@@ -13,6 +18,7 @@ export interface CallRecord {
   readonly exchangeId: string
   readonly requestId: string
   readonly attempt: number
+  readonly kind: CallKind
   readonly outcome: Outcome
   readonly tenant: string
   readonly team: string
@@ -37,6 +43,8 @@ export interface CallRecord {
   readonly approximated: string
   /** Why targets were chosen, skipped and left, up to this attempt's end: a JSON array, or '' where the first target was simply taken. */
   readonly route: string
+  /** Of a shadow: its answer beside the client's, JSON (`Shadow`); '' = there was nothing to compare. */
+  readonly compared: string
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cachedInputTokens: number
@@ -73,6 +81,7 @@ export interface LogQuery {
   readonly model?: string
   readonly provider?: string
   readonly keyId?: string
+  readonly kind?: CallKind
   readonly outcome?: Outcome
   readonly errorKind?: string
   readonly requestId?: string

@@ -1,10 +1,14 @@
 import type { CapacityRule } from './capacity.ts'
+import type { CoalescePolicy } from './coalescing.ts'
+import type { ContextPolicy } from './context.ts'
 import type { IdempotencyPolicy } from './idempotency.ts'
 import type { LimitRule } from './limits.ts'
 import type { BudgetRule, PriceRule } from './money.ts'
 import type { ModelFacts } from './model-facts.ts'
 import type { KeyRecord } from './principal.ts'
-import type { DialectId, Policy, RescuePolicy, StructuredOutput, Timeouts } from './snapshot.ts'
+import type { ProviderQuirks } from './provider-quirks.ts'
+import type { DialectId, Policy, RescuePolicy, StructuredOutput, TimeoutRules } from './snapshot.ts'
+import type { TokenGrant } from './token-grant.ts'
 
 /**
  * Configuration after parsing, checking, interpolation and defaults: plain data that can cross a process boundary.
@@ -26,11 +30,15 @@ export interface ResolvedConfig {
   readonly budgets?: readonly BudgetRule[]
   /** Left out = engines take whatever comes. */
   readonly capacity?: readonly CapacityRule[]
+  /** Deadlines of targets by name. Left out = none. */
+  readonly timeouts?: readonly TimeoutRule[]
   readonly policy: Policy
   /** Left out = everything is kept. */
   readonly log?: LogBounds
   /** Null or left out = an `Idempotency-Key` means nothing. */
   readonly idempotency?: IdempotencyPolicy | null
+  /** Null or left out = no contexts are kept. */
+  readonly contexts?: ContextPolicy | null
 }
 
 /** What the call log keeps. */
@@ -47,15 +55,33 @@ export interface ServerConfig {
   readonly tls: { readonly cert: string, readonly key: string } | null
   /** Allowed origins (`*` = any); empty = no CORS headers. */
   readonly corsOrigins: readonly string[]
+  /** Where the admin API, the metrics and the page are, and nothing else; left out = on the public port. */
+  readonly admin?: { readonly host: string, readonly port: number } | undefined
+  /** Where no key is asked for; left out = nowhere. */
+  readonly anonymous?: AnonymousConfig | undefined
   readonly limits: ServerLimits
   /** Grace period for streams on SIGTERM, ms. */
   readonly drainMs: number
+}
+
+/** A listener for local tools that send no key. Its requests count as those of the key `anonymous`. */
+export interface AnonymousConfig {
+  readonly host: string
+  readonly port: number
+  /** Names that requests may call it by, beside addresses and `localhost`; lower case. */
+  readonly hosts: readonly string[]
+  /** Origins of web pages and apps that may call it; lower case. */
+  readonly origins: readonly string[]
+  /** Stands for the key that its requests do not bring: made anew with each configuration, never told to anybody. */
+  readonly token: string
 }
 
 /** Bounds of the front door. Each has its own clear error. */
 export interface ServerLimits {
   readonly headBytes: number
   readonly bodyBytes: number
+  /** Of a body that is passed on as it comes; left out = as `bodyBytes`. */
+  readonly uploadBytes?: number
   readonly jsonDepth: number
   readonly connections: number
   /** Of them from one address (IPv6: one /64 network); as many as `connections` = no bound of its own. */
@@ -67,6 +93,8 @@ export interface ServerLimits {
   readonly keepAliveMs: number
   /** A client that takes nothing for this long while an answer waits is evicted, ms. */
   readonly stallMs: number
+  /** Bytes that one worker may use; left out = most of the machine's. */
+  readonly memoryBytes?: number
 }
 
 export interface ProviderConfig {
@@ -77,13 +105,19 @@ export interface ProviderConfig {
   /** Tried in turn. Empty = the provider wants no credential. */
   readonly credentials: readonly CredentialConfig[]
   readonly headers: Readonly<Record<string, string>>
-  readonly timeouts: Timeouts
+  readonly timeouts: TimeoutRules
   readonly proxy: string | null
+  /** Whose account it is: nobody else's requests are passed through to it. Left out = `default`. */
+  readonly tenant?: string
   readonly usageOption: boolean
   /** Left out = `native`. */
   readonly structuredOutput?: StructuredOutput
   /** Left out = as the catalogue says of each model, and false where it says nothing. */
   readonly prefill?: boolean
+  /** Left out = it does as the dialect says. */
+  readonly quirks?: ProviderQuirks
+  /** Azure's older surface: every path is a deployment's, with this `api-version`. Left out = paths are the dialect's. */
+  readonly apiVersion?: string
   /** Model names known to exist there, for bare-name lookup and GET /v1/models; `provider/anything` works regardless. */
   readonly models: readonly string[]
 }
@@ -92,7 +126,10 @@ export interface CredentialConfig {
   readonly id: string
   /** The header to send: `authorization` with `Bearer `, or a vendor's own (`x-api-key`, `api-key`). */
   readonly header: string
+  /** '' where a token is got for it. */
   readonly value: string
+  /** Left out = the value is what is sent. */
+  readonly token?: TokenGrant
 }
 
 export interface ModelConfig {
@@ -103,4 +140,21 @@ export interface ModelConfig {
   readonly strict?: boolean
   /** Left out = `error`. */
   readonly rescue?: RescuePolicy
+  /** Null or left out = no hedges. */
+  readonly hedge?: HedgeConfig | null
+  /** Null or left out = no shadows. */
+  readonly shadow?: ShadowConfig | null
+  /** Left out = as the policy says. */
+  readonly coalesce?: CoalescePolicy
+  /** Over those of its targets and their providers. */
+  readonly timeouts?: TimeoutRules
 }
+
+/** See `ShadowRule`. */
+export interface ShadowConfig { readonly target: { readonly provider: string, readonly model: string }, readonly share: number, readonly concurrency: number }
+
+/** See `HedgeRule`. */
+export interface HedgeConfig { readonly share: number, readonly leastMs: number }
+
+/** Deadlines of `provider/model`, or with a trailing `*` of all that it names. They go over the provider's. */
+export interface TimeoutRule { readonly name: string, readonly timeouts: TimeoutRules }

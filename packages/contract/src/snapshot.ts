@@ -1,16 +1,25 @@
 import type { CapacityRule } from './capacity.ts'
+import type { CoalescePolicy } from './coalescing.ts'
 import type { Result } from './errors.ts'
 import type { ModelFacts } from './model-facts.ts'
 import type { Price } from './money.ts'
 import type { Principal } from './principal.ts'
+import type { ProviderQuirks } from './provider-quirks.ts'
 import type { Hooks } from './hooks.ts'
+import type { ContextPolicy } from './context.ts'
 import type { IdempotencyPolicy } from './idempotency.ts'
 
 /** The wire formats we speak; the union grows with each dialect. */
-export type DialectId = 'openai-chat' | 'anthropic-messages'
+export type DialectId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'google-gemini' | 'ollama-chat'
 
 /** What a request asks for. Each has a path per dialect that knows it. */
 export type Operation = 'chat' | 'completion' | 'embeddings' | 'count-tokens'
+
+/** What goes to a provider as it is, at whatever path. */
+export type PassedOperation = 'pass-through'
+
+/** Where a request goes at a provider. Most dialects ask for a stream in the body; one has paths for it: events, or one JSON array. */
+export type PathName = Operation | 'chat-stream' | 'chat-array'
 
 /** Where bytes go: scheme, host and port, and nothing else. Compared by identity; a credential is bound to one (invariant 9). */
 export interface Origin {
@@ -26,14 +35,18 @@ export interface Origin {
 
 /** Milliseconds. */
 export interface Timeouts {
+  /** To open a connection. */
   readonly connect: number
   /** From the request's last byte to the answer's first body byte. */
   readonly firstToken: number
-  /** Between two reads of a streamed answer. */
+  /** Between two reads of an answer. */
   readonly idle: number
-  /** From the first attempt's start to the end. */
+  /** From the request's arrival to the end. */
   readonly total: number
 }
+
+/** Those of them that somebody has said. */
+export type TimeoutRules = Partial<Timeouts>
 
 /** One thing to try. Frozen and compiled when the configuration loads, so that nothing is built per request. */
 export interface Target {
@@ -44,11 +57,14 @@ export interface Target {
   readonly origin: Origin
   /** Key into the credential vault of the upstream layer; null = the provider wants none. */
   readonly credentialId: string | null
-  /** Path per operation, base path included (`/v1/chat/completions`); '' = the dialect has no such operation. */
-  readonly paths: Readonly<Record<Operation, string>>
+  /** Path with query, base path and the model's name included where it stands there (`/v1/chat/completions`); '' = the dialect has no such operation. */
+  readonly paths: Readonly<Record<PathName, string>>
   /** Rendered constant header lines (each ending in CRLF), without Host, credentials and framing. */
   readonly headers: string
+  /** Of a streamed answer. */
   readonly timeouts: Timeouts
+  /** Of an answer in one piece, whose first byte comes when all of it is written. Left out = the same. */
+  readonly wholeTimeouts?: Timeouts
   /** `provider/model`, the value of the header `headrace-target`. */
   readonly name: string
   /** Rendered answer header line `headrace-target: NAME\r\n`, NAME percent-encoded outside visible ASCII. */
@@ -67,6 +83,8 @@ export interface Target {
   readonly facts?: ModelFacts | null
   /** How much its engine takes at a time; null or left out = whatever comes. */
   readonly capacity?: CapacityRule | null
+  /** What its provider does otherwise than the dialect says; null or left out = nothing. */
+  readonly quirks?: ProviderQuirks | null
 }
 
 export type StructuredOutput = 'native' | 'tool' | 'instruction'
@@ -79,6 +97,37 @@ export interface Plan {
   readonly strict?: boolean
   /** Left out = `error`. */
   readonly rescue?: RescuePolicy
+  /** Null or left out = no second attempt beside a slow first one. */
+  readonly hedge?: HedgeRule | null
+  /** Null or left out = none of its requests is copied to another target. */
+  readonly shadow?: ShadowRule | null
+  /** Which requests share a call with the same one that runs. Left out = `never`. */
+  readonly coalesce?: CoalescePolicy
+}
+
+/** A share of a model's requests is sent to one more target, whose answer nobody gets: it is recorded beside the client's. */
+export interface ShadowRule {
+  /** The model's name in the configuration: what runs at the same time is counted under it. */
+  readonly name: string
+  /** The one target, as a plan of its own: nothing of a request is refused for being lost there, and nothing is tried again. */
+  readonly plan: Plan
+  /** Part of the requests, 0 .. 1. */
+  readonly share: number
+  /** Shadows at the same time at most, in each worker; requests beyond have none. */
+  readonly concurrency: number
+}
+
+/**
+ * A request whose target lets it wait longer than usual (the live p95 of its time to the first byte) gets a second attempt beside the first one, at the next
+ * target that is well. Whichever answers first is the client's, the other is cancelled.
+ */
+export interface HedgeRule {
+  /** The model's name in the configuration: its requests, on whichever of a wildcard's names, earn the hedges of all of them. */
+  readonly name: string
+  /** Hedges per request at most, over any longer time. 0 .. 1. */
+  readonly share: number
+  /** Never sooner than so many ms, however fast the target is. */
+  readonly leastMs: number
 }
 
 /**
@@ -86,6 +135,19 @@ export interface Plan {
  * `restart`: the answer is begun anew, for clients that said that they can take it (`headrace-accept-restart: 1`), and `error` for others.
  */
 export type RescuePolicy = 'error' | 'continue' | 'restart'
+
+/** A provider to which requests are passed through as they are. */
+export interface PassedProvider {
+  readonly id: string
+  readonly dialect: DialectId
+  /** Path of its base URL, and the part of it above the API's version; no slash at the end: '' = none. */
+  readonly base: string
+  readonly root: string
+  /** Configured headers by lower-case name: they go over the client's. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Its one target, always with the first credential: what is kept at a provider is kept in one account. `model`: what the request names, '' = nothing. Errors: `forbidden`. */
+  plan(model: string, principal: Principal): Result<Plan>
+}
 
 /** A model as clients see it listed. `created`: Unix seconds, 0 = not known. `facts`: of the first of its targets; null or left out = nothing is known. */
 export interface ModelEntry { readonly id: string, readonly ownedBy: string, readonly created: number, readonly facts?: ModelFacts | null }
@@ -103,10 +165,14 @@ export interface Snapshot {
   plan(model: string, principal: Principal): Result<Plan>
   /** The models a principal may call, for GET /v1/models. */
   models(principal: Principal): readonly ModelEntry[]
+  /** A provider as this principal may reach it with requests of whatever kind. Errors: `forbidden`, `not-found`. Left out = nobody may. */
+  passed?(provider: string, principal: Principal): Result<PassedProvider>
   readonly hooks: Hooks
   readonly policy: Policy
   /** How requests with an `Idempotency-Key` are treated; null or left out = as any other. */
   readonly idempotency?: IdempotencyPolicy | null
+  /** Null or left out = no contexts are kept. */
+  readonly contexts?: ContextPolicy | null
 }
 
 /** Gateway-wide switches that the hot path reads. */
@@ -126,4 +192,6 @@ export interface Policy {
   /** Bytes that are fetched for one request, all its URLs together, where a provider does not fetch itself; 0 or left out = nothing is. And ms for it. */
   readonly fetchBytes?: number
   readonly fetchMs?: number
+  /** Which requests share a call with the same one that runs, where their model does not say. Left out = `never`. */
+  readonly coalesce?: CoalescePolicy
 }

@@ -19,10 +19,11 @@ export type StreamEvent =
   | { readonly type: 'text-delta', readonly choice: number, readonly item: number, readonly text: string }
   | { readonly type: 'refusal-delta', readonly choice: number, readonly item: number, readonly text: string }
   | { readonly type: 'reasoning-delta', readonly choice: number, readonly item: number, readonly text: string }
-  /** A whole signature, or a whole redacted thought. */
-  | { readonly type: 'reasoning-opaque', readonly choice: number, readonly item: number, readonly kind: 'signature' | 'redacted', readonly data: string }
-  | { readonly type: 'tool-start', readonly choice: number, readonly item: number, readonly id: string, readonly name: string }
-  /** A piece of the arguments' JSON text. */
+  /** A whole signature, or a whole redacted thought. `dialect` says whose it is. */
+  | { readonly type: 'reasoning-opaque', readonly choice: number, readonly item: number, readonly dialect: DialectId, readonly kind: 'signature' | 'redacted', readonly data: string }
+  /** `custom`: a call of a custom tool, whose pieces are plain text. */
+  | { readonly type: 'tool-start', readonly choice: number, readonly item: number, readonly id: string, readonly name: string, readonly custom?: true }
+  /** A piece of the arguments' JSON text, or of a custom tool's text. */
   | { readonly type: 'tool-delta', readonly choice: number, readonly item: number, readonly text: string }
   | { readonly type: 'item-end', readonly choice: number, readonly item: number }
   /** JSON values of the named dialect, carried to clients of the same one. */

@@ -64,6 +64,9 @@ export interface SubjectState {
   /** Time to first byte, ms, over all workers: of streams, else of answers in one piece; 0 = not known yet. */
   readonly p50: number
   readonly p95: number
+  /** The p95 of each kind of answer alone; 0 = not known yet. */
+  readonly streamP95: number
+  readonly jsonP95: number
 }
 
 /** Worker to authority, in order, lossless. The first one, without news, asks for everything that is out. */

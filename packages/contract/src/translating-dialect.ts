@@ -11,6 +11,9 @@ export interface TranslationNote {
   readonly how: string
 }
 
+/** Where the gateway cuts an answer itself. `tokens`: at most, by estimate; -1 = any number. */
+export interface CutRule { readonly stop: readonly string[], readonly tokens: number }
+
 /** A request for one target in its own dialect. */
 export interface EncodedRequest {
   /** Latin1: one char = one byte. */
@@ -18,6 +21,8 @@ export interface EncodedRequest {
   /** Header lines that the dialect demands, each ending in CRLF. */
   readonly headers: string
   readonly notes: readonly TranslationNote[]
+  /** What the target cannot be asked for; left out = its answer is not to be cut. */
+  readonly cut?: CutRule
 }
 
 /** Reads one provider's answer. One instance per attempt. Never throws; what is no answer comes out as an `error` event. */
@@ -37,6 +42,10 @@ export interface AnswerFacts {
   readonly created: number
   /** The client asked for usage in the stream. */
   readonly includeUsage: boolean
+  /** The request itself, for dialects whose answers repeat it and for calls of custom tools; left out = not known. */
+  readonly call?: Call
+  /** The client wants its stream as one JSON array, in a dialect that has such; left out = it does not. */
+  readonly array?: boolean
 }
 
 /** Whether providers fetch such parts themselves where a request gives a URL. */
@@ -47,6 +56,8 @@ export interface FittedFormat { readonly format: ResponseFormat, readonly how: s
 
 /** What a tool may be called: at most `limit` characters, and none that `forbidden` matches. */
 export interface ToolNameRule { readonly forbidden: RegExp, readonly limit: number }
+/** What the scan found that may not stand in the body. */
+export interface AskedOutside { readonly model: string, readonly stream: boolean }
 
 /** Writes one answer for the client. One instance per attempt. */
 export interface AnswerEncoder {
@@ -60,16 +71,21 @@ export interface AnswerEncoder {
  */
 export interface TranslatingDialect {
   readonly id: DialectId
-  /** `body` has passed the dialect's `scanRequest`: depth is bounded. Errors: `invalid-request` with the parameter at fault. */
-  decodeRequest(body: Buffer): Result<Call>
+  /** `body` has passed the dialect's `scanRequest`: depth is bounded. `asked`: for a dialect that says it outside of the body. Errors: `invalid-request` with the parameter at fault. */
+  decodeRequest(body: Buffer, asked?: AskedOutside): Result<Call>
   /** Errors: `invalid-request` where something cannot be left out without changing what was asked. */
   encodeRequest(call: Call, target: Target): Result<EncodedRequest>
   createDecoder(stream: boolean): AnswerDecoder
   createEncoder(stream: boolean, facts: AnswerFacts): AnswerEncoder
+  /**
+   * An encoder that goes on from a stream of this dialect that broke off. `sent`: all that its client got, whole events, whoever wrote them.
+   * Null = nobody can go on from there. Left out = an encoder that was led through the events of what was sent is in the same state.
+   */
+  resumeEncoder?(facts: AnswerFacts, sent: Buffer): AnswerEncoder | null
   /** Content type of an encoded answer. */
-  contentType(stream: boolean): string
+  contentType(stream: boolean, facts: AnswerFacts): string
   /** A format of answers that a client of another dialect asks for. Null = the dialect has none like it. Left out = it has every one, as it is. */
-  fitFormat?(format: ResponseFormat): FittedFormat | null
+  fitFormat?(format: ResponseFormat, call: Call, target: Target): FittedFormat | null
   /** Other names are rewritten on the way to such a target, and back. Left out = it takes every one. */
   readonly toolNames?: ToolNameRule
   /** Left out = `encodeRequest` knows what to do with every URL. */

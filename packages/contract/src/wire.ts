@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { GatewayError, Result } from './errors.ts'
 import type { DialectId, Operation, Origin, Timeouts } from './snapshot.ts'
 
@@ -12,6 +13,17 @@ export interface RequestHead {
   readonly remoteAddress: string
   /** Value of a header by lower-case name, trimmed; undefined = absent. Duplicates of single-valued headers were refused before. */
   header(name: string): string | undefined
+  /** What the client's connection remembers of responses that are kept nowhere else. Left out = it remembers none. */
+  readonly local?: LocalResponses
+}
+
+/** A response that only a connection remembers. `from`: the kept response that it goes on with; '' = none. `items`: those that came after that, as `contexts/responses` keeps them. */
+export interface LocalResponse { readonly from: string, readonly items: readonly string[] }
+
+export interface LocalResponses {
+  /** Null = it is not remembered, or not any more. */
+  get(id: string): LocalResponse | null
+  put(id: string, response: LocalResponse): void
 }
 
 /**
@@ -44,6 +56,11 @@ export interface ClientListener {
   onClose(): void
   /** The gateway stops and the grace period is over: answer or break off now. What is left a moment later is cut. */
   onShutdown(): void
+}
+
+/** Who has a request's body. One that the gateway put together is in one piece only when it is asked for. */
+export interface BodyHolder {
+  readonly body: Buffer
 }
 
 /** What the edge hands over for each admitted model call. Its answer goes through `sink`; it must not throw. */
@@ -81,6 +98,10 @@ export interface UpstreamHandler {
 export interface ResponseHead {
   /** First value by lower-case name. */
   header(name: string): string | undefined
+  /** All names and values in turn, names in lower case. Told of passed requests alone. */
+  readonly lines?: readonly string[]
+  /** False = it says nothing of the provider's limits (`x-ratelimit-...`): known from reading it, where asking for each costs 1 % of a request. Left out = not known. */
+  readonly tellsQuota?: boolean
 }
 
 /** A running upstream call. */
@@ -92,6 +113,40 @@ export interface UpstreamCall {
 
 /** The one function that sends bytes to providers. Connections are pooled by `Origin`. */
 export type Dispatch = (request: UpstreamRequest, handler: UpstreamHandler) => UpstreamCall
+
+/** A request to a provider that goes out as it comes in, whatever it is. */
+export interface PassedRequest extends Omit<UpstreamRequest, 'method' | 'body'> {
+  /** A token of RFC 9110, in capitals. */
+  readonly method: string
+  /** Read no faster than the provider takes it; destroyed when the call is over before its end. Null = none. */
+  readonly body: PassedBody | null
+}
+
+/** Bytes on their way to a provider. */
+export interface PassedBody extends Readable {
+  /** Bytes, as the client announced them; -1 = it did not say. */
+  readonly announced: number
+  /** Bytes that have come so far, and whether some of them wait for the provider to take them. */
+  readonly passed: number
+  readonly waiting: boolean
+}
+
+/** Sends such a request. Its answer is told like any other's, compressed ones too, and with all its headers (`ResponseHead.lines`). Never sent again, never redirected. */
+export type Pass = (request: PassedRequest, handler: UpstreamHandler) => UpstreamCall
+
+/** A request whose body has not been read. */
+export interface IncomingRequest {
+  readonly head: RequestHead
+  /** Header names and values in turn, as they came. */
+  readonly headers: readonly string[]
+  readonly body: Readable
+  /** Bytes, as announced; -1 = it comes in chunks, 0 = there is none. */
+  readonly length: number
+  readonly maxBytes: number
+}
+
+/** What the edge hands over for each request whose body is passed on as it comes. It must not throw. */
+export type ServeIncoming = (request: IncomingRequest, sink: ClientSink) => void
 
 /** Push with back-pressure: false from `push` = wait. */
 export interface Sink<T> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { keySocket, type SubjectView, type ToControl } from '@headrace/contract'
-import { RateWindow, readKeptAnswer, SqliteKeyStore, startLogWriter, type LogWriter } from '@headrace/stores'
+import { contextSocket, keySocket, type SubjectView, type ToControl } from '@headrace/contract'
+import { RateWindow, readKeptAnswer, SqliteKeyStore, startContextOwner, startLogWriter, type ContextOwnerThread, type LogWriter } from '@headrace/stores'
 import type { AdminServer } from './admin/server.ts'
 import { BudgetWatch } from './budgets/budget-watch.ts'
 import { ConfigKeeper } from './config/config-keeper.ts'
@@ -30,6 +30,7 @@ export class ControlProcess {
   readonly #stops: (() => unknown)[] = []
   #targets: readonly SubjectView[] = []
   #logs: LogWriter | null = null
+  #contexts: ContextOwnerThread | null = null
   #server: AdminServer | null = null
   #keyDesk: KeyDesk | null = null
   #keyServer: KeyServer | null = null
@@ -67,6 +68,7 @@ export class ControlProcess {
     for (const stop of this.#stops) stop()
     await this.#server?.close()
     await this.#keyServer?.close()
+    await this.#contexts?.stop()
     await this.#logs?.stop()
     await this.#keys.close()
     process.exit(0)
@@ -92,11 +94,22 @@ export class ControlProcess {
     this.#stops.push(() => clearInterval(rates))
     // Fastify and its schemas take longer to load than all of the above.
     const { startAdminServer } = await import('./admin/server.ts')
-    this.#server = await startAdminServer({
+    const server = await startAdminServer({
       keeper: this.#keeper, fleet: this.#fleet, rates: this.#rates, keys: this.#keys, ledger, targets: () => this.#targets,
       calls: { database, onRow: logs.onRow, recovered: logs.recovered, problems: () => this.#logProblems.list() },
-    }, socket)
-    tell({ type: 'ready' })
+    }, socket, this.#keeper.current.server)
+    if (!server.ok) return fatal(`\`admin.listen\` cannot be used: ${server.error}`)
+    this.#server = server.value
+    this.#ownContexts()
+    this.#keeper.onChange(() => this.#ownContexts())
+    tell({ type: 'ready', admin: this.#server.address })
+  }
+
+  /** From when they are first wanted: whoever switches them off may want them again. */
+  #ownContexts(): void {
+    const { data, socket } = this.#arguments
+    if (this.#keeper.current.contexts == null || this.#stopping) return
+    this.#contexts ??= startContextOwner({ database: join(data, 'contexts.db'), socket: contextSocket(socket) }, problem => this.#logProblems.add(problem))
   }
 
   async #serveKeys(path: string, logs: LogWriter): Promise<void> {

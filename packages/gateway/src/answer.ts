@@ -1,4 +1,6 @@
-import { gatewayError, UNKNOWN_USAGE, type ClientSink, type Exchange, type GatewayError, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
+import { gatewayError, UNKNOWN_USAGE, type ClientSink, type Exchange, type GatewayError, type ProviderQuirks, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
+import { classifyFitted, fitFinish, fitRefusal, hiddenRefusal } from './transformation/relay/fit-answer.ts'
+import { lossHeaders } from './translation.ts'
 
 /** Bytes of a provider's refusal that are read to classify it and to hand it on. */
 export const REFUSAL_LIMIT = 65_536
@@ -37,16 +39,17 @@ export const keptSent = (sent: string | null, text: string): string | null => se
  * falls back too), long JSON from `holdLimit` on as it comes, refusals not at all. One instance per attempt: a failed one may hold half an answer.
  */
 export class Answer implements AttemptAnswer {
-  readonly #x: Exchange
+  #x: Exchange
   readonly #dialect: RelayDialect
   readonly #sink: ClientSink
   readonly #head: ResponseHead
   readonly #contentType: string
   readonly #tap: StreamTap | null
   readonly #refused: boolean
-  /** Latin1: the held answer, the refusal's body, or the tail of a long answer. */
+  readonly #quirks: ProviderQuirks | null
+  /** Latin1: the held answer, the refusal's body, the tail of a long answer, or what a stream forwarded last. */
   #held = ''
-  /** What a refusal is that goes on and on: it is not read to its end. */
+  /** What a refusal is that goes on and on: it is not read to its end. Or why the provider broke a stream off, where it said so in a finish reason. */
   #endless: GatewayError | null = null
   #through = false
   readonly #keepSent: boolean
@@ -59,15 +62,24 @@ export class Answer implements AttemptAnswer {
     this.#head = head
     this.#contentType = head.header('content-type') ?? 'application/json'
     this.#refused = status < 200 || status > 299
+    this.#quirks = x.target?.quirks ?? null
     this.#keepSent = x.plan !== null && x.plan.rescue === 'continue'
-    this.#tap = !this.#refused && dialect.isStream(this.#contentType) ? dialect.createStreamTap(withholdUsage) : null
+    this.#tap = !this.#refused && dialect.isStream(this.#contentType, x.stream) ? dialect.createStreamTap(withholdUsage, this.#contentType) : null
+  }
+
+  /** Goes on in another record. */
+  follow(x: Exchange): void {
+    this.#x = x
   }
 
   /** `last`: the end follows at once. False = pause. A stream's error event is not forwarded: it shows as `streamError`. */
   take(chunk: Buffer, last: boolean): boolean {
     if (this.#tap !== null) {
-      const out = this.#tap.push(chunk)
-      return out === '' || this.#forward(out, last)
+      const passed = this.#tap.push(chunk)
+      const out = this.#quirks === null || this.#tap.finishReason === '' ? passed : this.#fitEvents(passed, this.#quirks)
+      if (out === '') return true
+      this.#held = out
+      return this.#forward(out, last)
     }
     if (this.#through) {
       const text = chunk.latin1Slice()
@@ -84,7 +96,7 @@ export class Answer implements AttemptAnswer {
   }
 
   get streamError(): GatewayError | null {
-    return this.#tap === null ? this.#endless : this.#tap.error
+    return this.#tap === null ? this.#endless : this.#tap.error ?? this.#endless
   }
 
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
@@ -96,9 +108,11 @@ export class Answer implements AttemptAnswer {
       return null
     }
     if (!this.#refused) this.#readUsage()
+    const own = this.#quirks === null ? null : this.#fitWhole(this.#quirks)
+    if (own !== null) return own
     // An answer with usage at its end is an answer; only one without is looked at for an error under a good status.
     if (this.#refused || this.#x.usage === UNKNOWN_USAGE) {
-      const error = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)
+      const error = classifyFitted(this.#dialect, this.#x.upstreamStatus, this.#head, this.#held, this.#quirks)
       if (error !== null) return error
     }
     this.#respond(200)
@@ -116,7 +130,7 @@ export class Answer implements AttemptAnswer {
   breakOff(error: GatewayError): void {
     if (this.#tap !== null) {
       this.keepUsage()
-      this.#sink.write((this.#tap.atBoundary ? '' : '\n\n') + this.#dialect.encodeStreamError(error), true)
+      this.#sink.write((this.#tap.atBoundary ? '' : '\n\n') + this.#dialect.encodeStreamError(error, this.#tap.opening + this.#held), true)
     }
     this.#sink.abort()
   }
@@ -126,6 +140,25 @@ export class Answer implements AttemptAnswer {
     if (this.#tap === null) return
     this.#x.usage = this.#tap.usage
     this.#x.finishReason = this.#tap.finishReason
+  }
+
+  /** Events in the dialect's words, up to where the provider broke off. */
+  #fitEvents(text: string, quirks: ProviderQuirks): string {
+    const fitted = fitFinish(text, quirks)
+    this.#endless ??= fitted.error
+    return fitted.text
+  }
+
+  /** A whole answer or refusal in the dialect's words; an error that came as an answer. */
+  #fitWhole(quirks: ProviderQuirks): GatewayError | null {
+    if (this.#refused) {
+      this.#held = fitRefusal(this.#held, this.#x.upstreamStatus, quirks)
+      return null
+    }
+    const hidden = quirks.hiddenRefusal === undefined ? null : hiddenRefusal(this.#held, quirks.hiddenRefusal)
+    const { text, error } = fitFinish(this.#held, quirks)
+    if (error === null) this.#held = text
+    return hidden ?? error
   }
 
   #endStream(tap: StreamTap): AnswerEnd {
@@ -139,14 +172,15 @@ export class Answer implements AttemptAnswer {
 
   /** `text` is latin1. */
   #forward(text: string, last: boolean): boolean {
-    const x = this.#x
     if (this.#keepSent) this.sent = keptSent(this.sent, text)
-    const onEvent = x.snapshot.hooks.onEvent
-    const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
-    if (x.committedAt === 0) {
+    if (this.#x.committedAt === 0) {
       this.#commit(200)
       this.#sink.begin(200, this.#headers())
     }
+    // Looked up after the commitment: with it the record may have changed.
+    const x = this.#x
+    const onEvent = x.snapshot.hooks.onEvent
+    const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
     x.responseBytes += bytes.length
     this.#keepBody(bytes)
     return this.#sink.write(bytes, last)
@@ -167,7 +201,7 @@ export class Answer implements AttemptAnswer {
   }
 
   #headers(): string {
-    return `content-type: ${this.#contentType}\r\n${this.#dialect.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#x.target?.answerHeaders ?? ''}`
+    return `content-type: ${this.#contentType}\r\n${this.#dialect.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#x.target?.answerHeaders ?? ''}${lossHeaders(this.#x.dropped, this.#x.approximated)}`
   }
 
   #readUsage(): void {

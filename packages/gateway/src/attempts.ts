@@ -1,17 +1,22 @@
 import {
-  ERROR_POLICY, gatewayError, UNKNOWN_USAGE,
-  type ClientListener, type EncodedRequest, type ErrorKind, type Exchange, type GatewayError, type Outcome, type QuotaUse, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+  ERROR_POLICY, gatewayError,
+  type ClientListener, type EncodedRequest, type ErrorKind, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
-import { Answer, type AttemptAnswer } from './answer.ts'
+import type { AttemptAnswer } from './answer.ts'
+import { AttemptPlace, type PlaceSeeker } from './attempt-place.ts'
+import { beginRecord, takeOver } from './attempt-record.ts'
+import { answerTo, dispatchAttempt, objectionOf } from './dispatch-attempt.ts'
+import { Hedge, type Hedged } from './hedge.ts'
 import type { IntentHolder } from './observability/journal.ts'
-import type { Turn, TurnHolder } from './orchestration/capacity/turn.ts'
 import type { Lane } from './orchestration/health/lane.ts'
 import { GIVE_UP, type NextStep } from './orchestration/retry-policy.ts'
 import { PlanWalk } from './plan-walk.ts'
 import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
-import { Rescue, restartEvent } from './rescue.ts'
+import { Rescue, rescueWay, restartEvent } from './rescue.ts'
+import type { SideAttempt, SideHeir } from './side-attempt.ts'
+import { tellCount, tellError } from './tell-client.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
-import { Translator, type Translated, type UnfitAnswer } from './translation.ts'
+import { requestAtOnce, Translator, type Translated, type UnfitAnswer } from './translation.ts'
 
 /** The provider's answer to what the client sent: its own words are the client's to read. */
 const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'upstream-context-length'])
@@ -23,7 +28,7 @@ const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'u
  *   (place at the engine ->) intent on file -> dispatch -> head -> answer -> settled
  *         ^-- retry, fallback <-- failed before the first byte to the client
  */
-export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, TurnHolder {
+export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, PlaceSeeker, Hedged, SideHeir {
   readonly #layers: AttemptLayers
   readonly #prepared: PreparedCall
   readonly #x: Exchange
@@ -50,22 +55,23 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #timer: NodeJS.Timeout | null = null
   /** Bytes of the answer at which the limits want to know of it; Infinity where no limit counts its tokens. */
   #progressAt = Infinity
-  /** The current attempt's place at its engine, or in the queue before it; null = the engine takes whatever comes. */
-  #turn: Turn | null = null
-  /** What the provider's limits had granted with this attempt's turn; null = it needed none. */
-  #mark: QuotaUse | null = null
+  /** Where the current attempt waits, or its place; null = its target takes whatever comes. */
+  #place: AttemptPlace | null = null
+  /** Watches the running attempt for a slow first byte, or runs a second one beside it; null = the model does not hedge and it is no probe, or that is over. */
+  #hedge: Hedge | null = null
 
   constructor(layers: AttemptLayers, prepared: PreparedCall) {
     this.#layers = layers
     this.#prepared = prepared
     this.#x = prepared.exchange
+    this.#rescue = prepared.resumes
   }
 
   start(): void {
     this.#layers.retryBudget.earn()
     this.#prepared.sink.listener = this
     if (this.#prepared.sink.closed) return this.onClose()
-    if (this.#x.explain || !this.#layers.targetBoard.calm) this.#walk = new PlanWalk(this.#layers, this.#x, this.#prepared.plan)
+    if (this.#x.explain || this.#x.timeouts !== null || this.#rescue !== null || !this.#layers.targetBoard.calm) this.#walk = new PlanWalk(this.#layers, this.#x, this.#prepared.plan)
     this.#advance()
   }
 
@@ -73,19 +79,22 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #advance(): void {
     const target = this.#walk === null ? this.#prepared.plan.targets[0] : this.#walk.next()
     if (target !== undefined) return this.#enter(target)
-    const hold = this.#startedWalk().hold()
+    const hold = this.startedWalk().hold()
     if (typeof hold === 'number') this.#timer = setTimeout(() => this.#advance(), hold)
     else this.#refuse(hold)
   }
 
-  #startedWalk(): PlanWalk {
+  startedWalk(): PlanWalk {
     return this.#walk ??= PlanWalk.begun(this.#layers, this.#x, this.#prepared.plan)
   }
 
   /** Goes to a target that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
   #enter(target: Target): void {
     if (this.#rescue !== null) return this.#continue(target, this.#rescue)
-    if (target.dialect === this.#x.dialect && !this.#needsShape(target)) return this.#begin(target, null)
+    if (target.dialect === this.#x.dialect && !this.#needsShape(target)) {
+      const objection = objectionOf(this.#prepared, this.#x, target)
+      return objection === null ? this.#begin(target, null) : this.#cannotTake(objection)
+    }
     const translator = this.#translatorOf()
     if (this.#x.operation === 'count-tokens') return this.#count(translator)
     const fetching = translator.prepare(target)
@@ -100,7 +109,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   #translatorOf(): Translator {
-    return this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.clientBody, this.#layers.fetchPart)
+    return this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.request.body, this.#prepared.path === 'chat-array', this.#layers.fetchPart)
   }
 
   #fetched(target: Target, error: GatewayError | null): void {
@@ -124,55 +133,36 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   #cannotTake(refusal: GatewayError): void {
-    this.#startedWalk().refused(refusal)
+    this.startedWalk().refused(refusal)
     this.#advance()
   }
 
-  /** Begins an attempt at the current target, if need be after a wait for a place at its engine. */
+  /** Begins an attempt at the current target, if need be after a wait for its turn and a place at its engine. */
   #begin(target: Target, translated: Translated | null): void {
     this.#translated = translated
-    this.#mark = null
+    this.#place = null
     const { pacing } = this.#layers
-    if (pacing.calm || !pacing.isPaced(target)) return this.#takePlace(target)
-    const turn = this.#turn = pacing.enter(target, this.#x, this, this.#prepared.clientBody)
-    if (turn.refusal !== null) this.onShed(turn.refusal)
+    const paced = !pacing.calm && pacing.isPaced(target)
+    if (!paced && target.capacity == null) return this.onPlace(target)
+    this.#place = new AttemptPlace(this.#layers, this.#prepared, target, this)
+    this.#place.enter(paced)
   }
 
-  #takePlace(target: Target): void {
-    if (target.capacity == null) return this.#attempt(target)
-    const turn = this.#turn = this.#layers.capacity.take(target.capacity, target, this.#x, this)
-    if (turn.held) this.#attempt(target)
-    else if (turn.refusal !== null) this.onShed(turn.refusal)
-  }
-
-  onTurn(target: Target, waitedMs: number): void {
-    this.#x.queuedMs += waitedMs
-    if (this.#turn === null || this.#turn.mark === null) return this.#attempt(target)
-    this.#mark = this.#turn.mark
-    this.#turn.end()
-    this.#turn = null
-    this.#takePlace(target)
-  }
-
-  /** The engine is too busy: the next one may not be. */
-  onShed(error: GatewayError): void {
-    this.#turn = null
-    this.#startedWalk().shed(error)
+  onNoPlace(error: GatewayError): void {
+    this.#place = null
+    this.startedWalk().shed(error)
     this.#advance()
   }
 
   /** The attempt's intent goes on file before its first byte goes out (invariant 7). */
-  #attempt(target: Target): void {
+  onPlace(target: Target): void {
     const x = this.#x
     x.target = target
     const translated = this.#translated
     this.#walk?.attempted()
     this.#onFile = true
     this.#reset()
-    if (translated !== null) {
-      x.dropped = translated.dropped
-      x.approximated = translated.approximated
-    }
+    if (translated !== null) ({ dropped: x.dropped, approximated: x.approximated } = translated)
     this.#lane = this.#layers.targetBoard.lane(target)
     this.#ticket = this.#layers.targetBoard.begin(this.#lane, x.attemptAt)
     if (x.explain) this.#explain()
@@ -183,20 +173,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** The record of another attempt begins empty. */
   #reset(): void {
     const x = this.#x
-    x.attempts++
+    const number = this.#walk === null ? x.attempts + 1 : this.#walk.nextNumber
     // The first attempt begins with the admission: reading the clock costs more than the difference.
-    x.attemptAt = x.attempts === 1 && x.queuedMs === 0 ? x.admittedAt : performance.now()
-    x.sentAt = 0
-    x.headAt = 0
-    x.firstByteAt = 0
-    x.upstreamStatus = 0
-    x.responseBytes = 0
-    x.finishReason = ''
-    x.usage = UNKNOWN_USAGE
-    x.error = null
-    x.reservedNano = x.costNano = -1
-    x.dropped = ''
-    x.approximated = ''
+    beginRecord(x, number, number === 1 && x.queuedMs === 0 ? x.admittedAt : performance.now())
     this.#answer = null
     this.#retryAfterMs = 0
   }
@@ -207,18 +186,59 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (target === null || x.settledAt !== 0) return
     const attempt = x.attempts
     const encoded = this.#continuation ?? (this.#translated === null ? null : this.#translated.request)
-    const call = this.#layers.dispatch({
-      origin: target.origin,
-      method: 'POST',
-      path: target.paths[x.operation],
-      headers: target.headers + this.#prepared.headers + (encoded === null ? this.#prepared.dialectHeaders : encoded.headers),
-      credentialId: target.credentialId,
-      body: encoded === null ? this.#prepared.body(target) : encoded.body,
-      timeouts: target.timeouts,
-      deadline: x.startedAt + target.timeouts.total,
-    }, this)
+    const call = dispatchAttempt(this.#layers, this.#prepared, x, target, encoded, this)
     // A dispatch that failed at once has already moved on to the next attempt, or settled.
-    if (x.attempts === attempt && x.settledAt === 0) this.#call = call
+    if (x.attempts !== attempt || x.settledAt !== 0) return
+    this.#call = call
+    const { hedge } = this.#prepared.plan
+    if ((hedge != null || this.#ticket < 0) && this.#lane !== null && this.#walk?.hedged !== true) this.#hedge = Hedge.watch(this.#layers, this.#prepared, hedge ?? null, this, this.#lane, this.#ticket)
+  }
+
+  requestFor(target: Target): Translated | null | undefined {
+    return target.dialect === this.#x.dialect && objectionOf(this.#prepared, this.#x, target) !== null ? undefined : requestAtOnce(this.#x, target, () => this.#translatorOf())
+  }
+
+  /** The first byte to the client decides: see `#progress`. */
+  onHedge(): void {
+    this.#progressAt = 0
+  }
+
+  onHedgeFailed(): void {
+    this.#hedge = null
+  }
+
+  onHedgeWon(side: SideAttempt): void {
+    const x = this.#x
+    this.#call?.abort()
+    this.#answer?.keepUsage()
+    x.error = 'superseded'
+    if (this.#lane !== null && x.firstByteAt === 0) this.#layers.targetBoard.outrun(this.#lane, this.#ticket, x.stream, performance.now() - x.attemptAt)
+    this.#giveWay('partial', null, side)
+  }
+
+  onWhole(): void {
+    this.#call = null
+    this.#settle('settled', true)
+  }
+
+  /** The running attempt is over, and the one beside it is the request's now. */
+  #giveWay(outcome: Outcome, error: GatewayError | null, side: SideAttempt): void {
+    this.#hedge = null
+    this.startedWalk().goesOnBeside(error)
+    this.#settle(outcome, false)
+    const { x, target, translated, turn } = side.parts
+    takeOver(this.#x, x)
+    side.answer?.follow(this.#x)
+    side.heir = this
+    this.#lane = side.lane
+    this.#ticket = side.ticket
+    this.#answer = side.answer
+    this.#call = side.call
+    this.#place = turn === null ? null : new AttemptPlace(this.#layers, this.#prepared, target, this, turn)
+    this.#translated = translated
+    this.#continuation = null
+    this.#retryAfterMs = 0
+    this.#progressAt = side.progressAt
   }
 
   refuse(error: GatewayError): void {
@@ -233,12 +253,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     const x = this.#x
     x.headAt = performance.now()
     x.upstreamStatus = status
-    if (x.target !== null) this.#layers.pacing.hear(x, x.target, head, this.#mark)
-    const { dialect, sink, withholdUsage } = this.#prepared
-    if (this.#rescue !== null && x.target !== null) this.#answer = this.#rescue.answer(x.target, sink, status, head)
-    else this.#answer = this.#translated === null
-      ? new Answer(x, dialect, sink, status, head, withholdUsage)
-      : new TranslatedAnswer(x, this.#translated, sink, status, head)
+    if (x.target !== null) this.#layers.pacing.hear(x, x.target, head, this.#place === null ? null : this.#place.mark)
+    this.#answer = this.#rescue !== null && x.target !== null ? this.#rescue.answer(x.target, this.#prepared.sink, status, head)
+      : answerTo(this.#prepared, x, this.#translated, this.#prepared.sink, status, head)
   }
 
   onData(chunk: Buffer, last: boolean): boolean {
@@ -246,11 +263,19 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (answer === null) return true
     if (this.#x.firstByteAt === 0) this.#hearFirstByte()
     const more = answer.take(chunk, last)
-    if (this.#x.responseBytes >= this.#progressAt) this.#progressAt = this.#layers.limiter.progress(this.#prepared.admission, this.#x)
+    if (this.#x.responseBytes >= this.#progressAt) this.#progress()
     if (answer.streamError === null) return more
     this.#call?.abort()
     this.#fail(answer.streamError)
     return true
+  }
+
+  /** The answer has come to where the limits want to know of it, or another attempt runs beside this one. */
+  #progress(): void {
+    if (this.#x.committedAt === 0) return
+    this.#hedge?.end('superseded')
+    this.#hedge = null
+    this.#progressAt = this.#layers.limiter.progress(this.#prepared.admission, this.#x)
   }
 
   #hearFirstByte(): void {
@@ -280,9 +305,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** The client left: the upstream is told at once, in whichever phase it is (invariant 5). */
   onClose(): void {
     if (this.#x.settledAt !== 0) return
-    this.#call?.abort()
-    this.#translator?.stop()
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#stop()
     this.#answer?.keepUsage()
     if (this.#waits) this.#leaveFile()
     this.#x.error = 'client-closed'
@@ -293,12 +316,17 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** An answer that has begun ends with the dialect's error event; another request is told to come again. */
   onShutdown(): void {
     if (this.#x.settledAt !== 0) return
-    this.#call?.abort()
-    this.#translator?.stop()
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#stop()
+    this.#hedge?.end('shutting-down')
     const error = gatewayError('shutting-down', 'The gateway is shutting down, and the time that answers get to finish in is over. Send the request again.')
     if (this.#waits) this.#refuse(error)
     else this.#fail(error)
+  }
+
+  #stop(): void {
+    this.#call?.abort()
+    this.#translator?.stop()
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
   /** An attempt failed: the plan goes on, if it can. */
@@ -307,6 +335,11 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#call = null
     x.error = error.kind
     if (x.committedAt !== 0) return this.#goOn(error)
+    const side = this.#hedge === null ? null : this.#hedge.release()
+    if (side !== null) {
+      this.#noteFailure(error)
+      return this.#giveWay('settled', error, side)
+    }
     const step = this.#stepAfter(error)
     if (step.action === 'give-up') return this.#giveUp(error)
     this.#settle('settled', false)
@@ -326,12 +359,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   #wayOn(): 'continue' | 'close' | 'restart' | 'lost' {
-    const { plan, sink, acceptsRestart, clientBody } = this.#prepared
-    const x = this.#x
-    if (!x.stream || x.operation !== 'chat' || sink.closed) return 'lost'
-    if (plan.rescue === 'restart') return acceptsRestart ? 'restart' : 'lost'
-    if (plan.rescue !== 'continue') return 'lost'
-    this.#rescue ??= new Rescue(this.#layers.dialects, x, clientBody)
+    const way = rescueWay(this.#prepared)
+    if (way !== 'continue') return way
+    this.#rescue ??= new Rescue(this.#layers.dialects, this.#x, this.#prepared.request.body)
     return this.#rescue.take(this.#answer === null ? '' : this.#answer.sent)
   }
 
@@ -346,17 +376,21 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #breakOff(error: GatewayError): void {
     const { sink, dialect } = this.#prepared
     if (this.#answer === null) {
-      sink.write(dialect.encodeStreamError(error), true)
+      sink.write(dialect.encodeStreamError(error, this.#rescue?.sent ?? ''), true)
       sink.abort()
     } else this.#answer.breakOff(error)
     this.#settle('partial', true)
   }
 
-  #stepAfter(error: GatewayError): NextStep {
+  #noteFailure(error: GatewayError): void {
     this.#retryAfterMs = error.retryAfterMs
     if (error.kind === 'upstream-rate-limited' && this.#x.target !== null) this.#layers.pacing.hearRefusal(this.#x.target, error.retryAfterMs)
     this.#leave()
-    return this.#startedWalk().failed(error, this.#rescue !== null)
+  }
+
+  #stepAfter(error: GatewayError): NextStep {
+    this.#noteFailure(error)
+    return this.startedWalk().failed(error, this.#rescue !== null)
   }
 
   #take(step: Exclude<NextStep, { readonly action: 'give-up' }>): void {
@@ -383,7 +417,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     // The target is well: it is the model that does not do as it is told.
     this.#leave()
     x.error = error.kind
-    const walk = this.#startedWalk()
+    const side = this.#hedge === null ? null : this.#hedge.release()
+    if (side !== null) return this.#giveWay('settled', error, side)
+    const walk = this.startedWalk()
     const again = this.#mended || target === null || !walk.mayTryAgain ? null : this.#translatorOf().translate(target, unfit)
     if (again?.ok === true && target !== null) {
       walk.mends(error)
@@ -407,13 +443,8 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #count(translator: Translator): void {
     const counted = translator.countTokens()
     if (!counted.ok) return this.#refuse(counted.error)
-    const x = this.#x
     this.#leaveFile()
-    x.approximated = counted.value.approximated
-    x.status = 200
-    x.committedAt = performance.now()
-    x.responseBytes = counted.value.body.length
-    this.#prepared.sink.respond(200, counted.value.headers + x.answerHeaders, counted.value.body)
+    tellCount(this.#prepared, counted.value)
     this.#settle('answered', true)
   }
 
@@ -426,7 +457,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
 
   /** In the queue before an engine, or for what is fetched: no attempt has begun. */
   get #waits(): boolean {
-    return this.#fetches || (this.#turn !== null && !this.#turn.held)
+    return this.#fetches || (this.#place !== null && this.#place.waits)
   }
 
   /** No attempt is left: the provider's own refusal of the request is handed on, unless it tells a secret; everything else is told in our words. */
@@ -435,12 +466,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     x.error = error.kind
     if (x.committedAt !== 0) return this.#breakOff(error)
     if (x.explain) this.#explain()
-    if (!REFUSALS.has(error.kind) || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) {
-      const told = this.#prepared.dialect.encodeError(error, x.requestId)
-      x.status = told.status
-      x.committedAt = performance.now()
-      this.#prepared.sink.respond(told.status, told.headers + x.answerHeaders + x.explanation + (x.target?.answerHeaders ?? ''), told.body)
-    }
+    if (!REFUSALS.has(error.kind) || this.#answer === null || !this.#answer.handOnRefusal(text => this.#layers.reveals(x.target?.credentialId ?? null, text))) tellError(this.#prepared, error)
     this.#settle('settled', true)
   }
 
@@ -453,12 +479,12 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
 
   #settle(outcome: Outcome, final: boolean): void {
     const x = this.#x
+    this.#hedge?.end(x.error ?? 'superseded')
+    this.#hedge = null
     this.#leave()
     if (this.#walk !== null) x.route = this.#walk.text()
-    this.#turn?.end()
-    this.#turn = null
-    if (this.#mark !== null && x.target !== null) this.#layers.pacing.learn(x, x.target, this.#prepared.clientBody)
-    this.#mark = null
+    this.#place?.end()
+    this.#place = null
     this.#layers.limiter.endAttempt(x, this.#prepared.admission)
     if (final) {
       x.settledAt = performance.now()

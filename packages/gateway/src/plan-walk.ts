@@ -1,8 +1,9 @@
-import { gatewayError, type Exchange, type GatewayError, type Plan, type Target } from '@headrace/contract'
+import { gatewayError, type ErrorKind, type Exchange, type GatewayError, type Plan, type Target } from '@headrace/contract'
 import type { AttemptLayers } from './prepared-call.ts'
 import { blamesTarget } from './orchestration/health/blame.ts'
 import { FIRST_IN_ORDER, Route } from './orchestration/health/route.ts'
 import { FALLBACK, GIVE_UP, nextStep, type NextStep } from './orchestration/retry-policy.ts'
+import { describeTimeouts, timeoutsFor } from './orchestration/timeouts.ts'
 
 /** A request waits at most so long in all for a target that is not to be used yet, ms. */
 const LONGEST_HOLD_MS = 10_000
@@ -22,12 +23,16 @@ export class PlanWalk {
   /** The last attempt's failure, and why the first target that was passed over cannot take the request. */
   #failure: GatewayError | null = null
   #refusal: GatewayError | null = null
+  /** Where the attempt beside the current one is, and its number; -1, 0 = there was none. */
+  #beside = -1
+  #besideNumber = 0
 
   constructor(layers: AttemptLayers, x: Exchange, plan: Plan) {
     this.#layers = layers
     this.#x = x
     this.#plan = plan
     this.#route = new Route(plan)
+    if (x.timeouts !== null) this.#route.tell(-1, 'limited', `headrace-timeout: ${describeTimeouts(x.timeouts)}`)
   }
 
   /** For a request that is at its first target already, because nothing spoke against it. */
@@ -50,13 +55,53 @@ export class PlanWalk {
   hold(): number | GatewayError {
     const hold = this.#layers.targetPicker.hold(this.#plan, this.#route)
     if (hold === null) return this.#failure ?? this.#refusal ?? gatewayError('internal', 'The model has no target.')
-    if (hold.waitMs === 0 || performance.now() + hold.waitMs - this.#x.startedAt > LONGEST_HOLD_MS) return this.#failure ?? hold.error
+    if (hold.waitMs === 0 || performance.now() + hold.waitMs - this.#x.startedAt > Math.min(LONGEST_HOLD_MS, this.#x.timeouts?.total ?? LONGEST_HOLD_MS)) return this.#failure ?? hold.error
     this.#route.tell(-1, 'waited', `${(hold.waitMs / 1000).toFixed(1)} s: ${hold.error.kind}`)
     return Math.ceil(hold.waitMs) + 1
   }
 
   attempted(): void {
     this.#onTarget++
+  }
+
+  /** The number of the next attempt. */
+  get nextNumber(): number {
+    return Math.max(this.#x.attempts, this.#besideNumber) + 1
+  }
+
+  /** There was a second attempt beside another one: there is one at most. */
+  get hedged(): boolean {
+    return this.#besideNumber > 0
+  }
+
+  /** Where a second attempt beside the current one may go; -1 = nowhere. */
+  beside(): number {
+    return this.#layers.targetPicker.beside(this.#plan, this.#route, this.#index)
+  }
+
+  /** It goes there. */
+  hedges(index: number, waitedMs: number): void {
+    this.#beside = index
+    this.#besideNumber = this.nextNumber
+    this.#route.tell(index, 'hedged', `the other one has said nothing for ${Math.round(waitedMs)} ms, which is longer than usual`)
+  }
+
+  /** It is over; `error` null = the current one was faster. */
+  hedgeEnded(error: GatewayError | ErrorKind | null): void {
+    this.#route.tell(this.#beside, 'left', error === null ? 'superseded: the other one was faster' : `${typeof error === 'string' ? error : error.kind}`)
+    if (error !== null && this.#beside !== this.#index) this.#route.markTried(this.#beside)
+  }
+
+  /** The current attempt is over, and the request goes on with the one beside it; `error` null = which was faster. */
+  goesOnBeside(error: GatewayError | null): void {
+    if (error !== null) {
+      this.#failure = error
+      if (this.#beside !== this.#index) this.#route.markTried(this.#index)
+    }
+    this.#route.tell(this.#index, 'left', error === null ? 'superseded: the hedge was faster' : `${error.kind}: the hedge goes on`)
+    if (this.#beside !== this.#index) this.#onTarget = 0
+    this.#onTarget++
+    this.#index = this.#beside
   }
 
   /** The current target cannot take the request. */
@@ -97,7 +142,7 @@ export class PlanWalk {
     if (blamesTarget(error.kind)) this.#route.markTargetTried(x.target?.name ?? '')
     else this.#route.markTried(this.#index)
     return this.#told(error, nextStep(error, {
-      onTarget: this.#onTarget, attemptsLeft: this.#attemptsLeft, another: this.#prospect, timeLeft: x.startedAt + (x.target?.timeouts.total ?? 0) - performance.now(),
+      onTarget: this.#onTarget, attemptsLeft: this.#attemptsLeft, another: this.#prospect, timeLeft: x.startedAt + (x.target === null ? 0 : timeoutsFor(x, x.target).total) - performance.now(),
     }, this.#layers.retryBudget, Math.random))
   }
 
@@ -112,7 +157,7 @@ export class PlanWalk {
   }
 
   get #attemptsLeft(): number {
-    return this.#x.snapshot.policy.maxAttempts - this.#x.attempts
+    return this.#x.snapshot.policy.maxAttempts - Math.max(this.#x.attempts, this.#besideNumber)
   }
 
   get #prospect(): 'sound' | 'doubtful' | 'none' {

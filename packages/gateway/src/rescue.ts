@@ -4,10 +4,12 @@ import {
   type ResponseHead, type Result, type StreamEvent, type Target,
 } from '@headrace/contract'
 import { keptSent, type AnswerEnd, type AttemptAnswer } from './answer.ts'
+import type { PreparedCall } from './prepared-call.ts'
+import { AnswerCut } from './transformation/neutral/answer-cut.ts'
 import { AnswerJoin } from './transformation/neutral/answer-join.ts'
 import { continuedCall } from './transformation/neutral/continued-call.ts'
 import { readSaidAnswer, type SaidAnswer } from './transformation/neutral/said-answer.ts'
-import type { Dialects } from './translation.ts'
+import { encodeFor, type Dialects } from './translation.ts'
 
 /** Characters of a finish reason that are kept on record. */
 const FINISH_LIMIT = 64
@@ -24,12 +26,20 @@ export class Rescue {
   /** Latin1: all that the client got. */
   #sent = ''
   #said: SaidAnswer | null = null
+  /** Of the attempt that goes on. */
+  #cut: AnswerCut | null = null
 
   constructor(dialects: Dialects, x: Exchange, clientBody: Buffer) {
     this.#dialects = dialects
     this.#x = x
-    this.#call = dialects.translating[x.dialect].decodeRequest(clientBody)
-    this.#facts = { requestId: x.id, model: x.target?.model ?? '', created: Math.floor(x.wallTime / 1_000), includeUsage: this.#call.ok && this.#call.value.includeUsage }
+    this.#call = dialects.translating[x.dialect].decodeRequest(clientBody, x)
+    const facts = { requestId: x.id, model: x.target?.model ?? '', created: Math.floor(x.wallTime / 1_000) }
+    this.#facts = this.#call.ok ? { ...facts, includeUsage: this.#call.value.includeUsage, call: this.#call.value } : { ...facts, includeUsage: false }
+  }
+
+  /** Latin1: all that the client had got when this took over last. */
+  get sent(): string {
+    return this.#sent
   }
 
   /**
@@ -42,12 +52,16 @@ export class Rescue {
     const said = readSaidAnswer(this.#dialects.translating[this.#x.dialect].createDecoder(true), Buffer.from(this.#sent, 'latin1'))
     this.#said = said
     if (said === null || said.events.length === 0 || (said.wholeTools > 0 && said.openTool !== null)) return 'lost'
-    return said.finished || said.wholeTools > 0 ? 'close' : 'continue'
+    if (said.finished) return 'close'
+    if (this.#resumed() === null) return 'lost'
+    return said.wholeTools > 0 ? 'close' : 'continue'
   }
 
   /** What is missing after `close`: the finish, where it was not said, and the end. */
   closing(): string {
-    const encoder = this.#primed()
+    const encoder = this.#resumed()
+    // Where an encoder goes on from what was sent, the event that finishes an answer is its last.
+    if (encoder === null) return ''
     const finish = this.#said?.finished === true ? '' : encoder.event({ type: 'finish', choice: 0, reason: 'tool-calls', raw: 'tool_calls', sequence: '' })
     return finish + encoder.event({ type: 'end' })
   }
@@ -56,27 +70,35 @@ export class Rescue {
   request(target: Target): Result<EncodedRequest> {
     if (!this.#call.ok) return this.#call
     if (this.#said === null) return failure(gatewayError('internal', 'There is no answer to go on with.'))
-    return this.#dialects.translating[target.dialect].encodeRequest(continuedCall(this.#call.value, this.#said.text, target.prefill === true), target)
+    const request = encodeFor(this.#dialects.translating[target.dialect], continuedCall(this.#call.value, this.#said.text, target.prefill === true), target, this.#x.dialect)
+    this.#cut = request.ok && request.value.cut !== undefined ? new AnswerCut(request.value.cut) : null
+    return request
   }
 
   /** Takes the answer of the attempt that goes on. */
   answer(target: Target, sink: ClientSink, status: number, head: ResponseHead): AttemptAnswer {
     const relay = this.#dialects.relay[target.dialect]
-    const isStream = relay.isStream(head.header('content-type') ?? 'application/json')
+    const isStream = relay.isStream(head.header('content-type') ?? 'application/json', true)
     return new RescuedAnswer({
       x: this.#x, sink, isStream,
       refused: status < 200 || status > 299,
       decoder: this.#dialects.translating[target.dialect].createDecoder(isStream),
-      encoder: this.#primed(),
+      encoder: this.#resumed() ?? this.#primed(),
+      cut: this.#cut,
       join: new AnswerJoin(this.#said ?? NOTHING_SAID, target.prefill === true),
       // A comment: every reader of event streams passes over it, and people see where the answer changed hands.
       mark: `: headrace-rescue target=${target.answerHeaders.slice('headrace-target: '.length).trimEnd()}\n\n`,
       classify: body => relay.classifyResponse(status, head, body),
-      encodeStreamError: error => this.#dialects.relay[this.#x.dialect].encodeStreamError(error),
+      encodeStreamError: (error, sent) => this.#dialects.relay[this.#x.dialect].encodeStreamError(error, this.#sent + sent),
     })
   }
 
-  /** The client's encoder in the state in which the broken answer left it. */
+  /** The client's encoder in the state in which the broken answer left it; null = it is in none that can be gone on from. */
+  #resumed(): AnswerEncoder | null {
+    const dialect = this.#dialects.translating[this.#x.dialect]
+    return dialect.resumeEncoder === undefined ? this.#primed() : dialect.resumeEncoder(this.#facts, Buffer.from(this.#sent, 'latin1'))
+  }
+
   #primed(): AnswerEncoder {
     const encoder = this.#dialects.translating[this.#x.dialect].createEncoder(true, this.#facts)
     const said = this.#said ?? NOTHING_SAID
@@ -94,10 +116,12 @@ interface RescuedAnswerParts {
   readonly refused: boolean
   readonly decoder: AnswerDecoder
   readonly encoder: AnswerEncoder
+  readonly cut: AnswerCut | null
   readonly join: AnswerJoin
   readonly mark: string
   readonly classify: (body: string) => GatewayError | null
-  readonly encodeStreamError: (error: GatewayError) => string
+  /** `sent`: what this answer gave the client last; '' = nothing. */
+  readonly encodeStreamError: (error: GatewayError, sent: string) => string
 }
 
 /** Bytes of an answer that is no stream which are looked at for an error. */
@@ -108,6 +132,8 @@ class RescuedAnswer implements AttemptAnswer {
   readonly #parts: RescuedAnswerParts
   #held = ''
   #out = ''
+  /** What was sent last. */
+  #last = ''
   #error: GatewayError | null = null
   #marked = false
   sent: string | null = ''
@@ -149,17 +175,22 @@ class RescuedAnswer implements AttemptAnswer {
   }
 
   breakOff(error: GatewayError): void {
-    this.#parts.sink.write(this.#parts.encodeStreamError(error), true)
+    this.#parts.sink.write(this.#parts.encodeStreamError(error, this.#last), true)
     this.#parts.sink.abort()
   }
 
   keepUsage(): void {}
 
   readonly #onEvent = (event: StreamEvent): void => {
-    const { x } = this.#parts
+    const { x, cut } = this.#parts
     // The record says what this attempt used; the client is told of the whole answer.
     if (event.type === 'usage') x.usage = event.usage
     if (event.type === 'finish') x.finishReason = event.raw.slice(0, FINISH_LIMIT)
+    if (cut === null) this.#join(event)
+    else cut.take(event, this.#join)
+  }
+
+  readonly #join = (event: StreamEvent): void => {
     if (this.#error === null) this.#parts.join.event(event, this.#onJoined)
   }
 
@@ -174,12 +205,21 @@ class RescuedAnswer implements AttemptAnswer {
     const text = (this.#marked ? '' : mark) + this.#out
     this.#marked = true
     this.#out = ''
+    this.#last = text
     this.sent = keptSent(this.sent, text)
     const onEvent = x.snapshot.hooks.onEvent
     const bytes = onEvent === null ? text : onEvent(x, Buffer.from(text, 'latin1'))
     x.responseBytes += bytes.length
     return sink.write(bytes, last)
   }
+}
+
+/** What the model's policy allows for a stream that broke off. */
+export function rescueWay({ exchange: x, plan, sink, acceptsRestart, path }: Pick<PreparedCall, 'exchange' | 'plan' | 'sink' | 'acceptsRestart' | 'path'>): 'continue' | 'restart' | 'lost' {
+  // What a rescue says of itself has no room in a JSON array.
+  if (!x.stream || path === 'chat-array' || x.operation !== 'chat' || sink.closed) return 'lost'
+  if (plan.rescue === 'restart') return acceptsRestart ? 'restart' : 'lost'
+  return plan.rescue === 'continue' ? 'continue' : 'lost'
 }
 
 /** Tells a client that can take it: what came so far is void, the answer begins anew. */

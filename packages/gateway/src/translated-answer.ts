@@ -1,9 +1,11 @@
 import {
   gatewayError, UNKNOWN_USAGE,
-  type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ResponseHead, type StreamEvent,
+  type AnswerDecoder, type AnswerEncoder, type ClientSink, type Exchange, type GatewayError, type ProviderQuirks, type ResponseHead, type StreamEvent,
 } from '@headrace/contract'
 import { keptSent, REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
+import { AnswerCut } from './transformation/neutral/answer-cut.ts'
 import { StructuredAnswer } from './transformation/neutral/structured-output.ts'
+import { brokenFinish, classifyFitted, fitRefusal, hiddenRefusal, neutralFinish } from './transformation/relay/fit-answer.ts'
 import { lossHeaders, type Translated, type UnfitAnswer } from './translation.ts'
 
 /** Characters of a finish reason that are kept on record. */
@@ -16,7 +18,7 @@ const PROBLEM_LIMIT = 300
  * says something; JSON when it is whole. One instance per attempt: one decoder and one encoder state.
  */
 export class TranslatedAnswer implements AttemptAnswer {
-  readonly #x: Exchange
+  #x: Exchange
   readonly #translated: Translated
   readonly #sink: ClientSink
   readonly #head: ResponseHead
@@ -25,10 +27,15 @@ export class TranslatedAnswer implements AttemptAnswer {
   readonly #decoder: AnswerDecoder
   readonly #encoder: AnswerEncoder
   readonly #structured: StructuredAnswer | null
+  readonly #cut: AnswerCut | null
+  readonly #quirks: ProviderQuirks | null
   /** Latin1: a refusal's body, or a good answer's first bytes, to be looked at for what it is. */
   #held = ''
   /** Encoded and not yet sent. */
   #out = ''
+  /** What was sent first, and last. */
+  #opening = ''
+  #sent = ''
   #speaks = false
   #error: GatewayError | null = null
   readonly #keepSent: boolean
@@ -41,10 +48,17 @@ export class TranslatedAnswer implements AttemptAnswer {
     this.#head = head
     this.#keepSent = x.plan !== null && x.plan.rescue === 'continue'
     this.#refused = status < 200 || status > 299
-    this.#isStream = !this.#refused && translated.provider.relay.isStream(head.header('content-type') ?? 'application/json')
+    this.#quirks = x.target?.quirks ?? null
+    this.#isStream = !this.#refused && translated.provider.relay.isStream(head.header('content-type') ?? 'application/json', x.stream)
     this.#decoder = translated.provider.translating.createDecoder(this.#isStream)
     this.#encoder = translated.client.translating.createEncoder(x.stream, translated.facts)
+    this.#cut = translated.request.cut === undefined ? null : new AnswerCut(translated.request.cut)
     this.#structured = translated.output === null ? null : new StructuredAnswer(translated.output, x.stream)
+  }
+
+  /** Goes on in another record. */
+  follow(x: Exchange): void {
+    this.#x = x
   }
 
   /** `last`: the end follows at once. False = pause. */
@@ -65,9 +79,12 @@ export class TranslatedAnswer implements AttemptAnswer {
   /** The provider's bytes ended cleanly. Answers the client when the answer is whole; otherwise says what it was. */
   end(): AnswerEnd {
     if (!this.#refused) this.#decoder.end(this.#onEvent)
+    else if (this.#quirks !== null) this.#held = fitRefusal(this.#held, this.#x.upstreamStatus, this.#quirks)
+    const hidden = this.#refused || this.#isStream || this.#quirks?.hiddenRefusal === undefined ? null : hiddenRefusal(this.#judged(), this.#quirks.hiddenRefusal)
+    if (hidden !== null) return hidden
     // An answer with usage is an answer; only one without is looked at for an error under a good status.
     if (!this.#isStream && (this.#refused || this.#error !== null || this.#x.usage === UNKNOWN_USAGE)) {
-      const error = this.#translated.provider.relay.classifyResponse(this.#x.upstreamStatus, this.#head, this.#judged())
+      const error = classifyFitted(this.#translated.provider.relay, this.#x.upstreamStatus, this.#head, this.#judged(), this.#quirks)
       if (error !== null) return error
     }
     if (this.#error !== null) return this.#error
@@ -101,7 +118,10 @@ export class TranslatedAnswer implements AttemptAnswer {
   /** Ends a committed answer so that nobody can take it for a whole one (invariant 3). */
   breakOff(error: GatewayError): void {
     // What came in the same read as the error was said before it.
-    if (this.#x.stream) this.#sink.write(this.#take() + this.#translated.client.relay.encodeStreamError(error), true)
+    if (this.#x.stream) {
+      const said = this.#take()
+      this.#sink.write(said + this.#translated.client.relay.encodeStreamError(error, this.#opening + (said === '' ? this.#sent : said)), true)
+    }
     this.#sink.abort()
   }
 
@@ -109,7 +129,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   keepUsage(): void {}
 
   readonly #onEvent = (told: StreamEvent): void => {
-    const event = told.type === 'tool-start' ? this.#renamed(told) : told
+    const event = told.type === 'tool-start' ? this.#renamed(told) : told.type === 'finish' && this.#quirks !== null ? neutralFinish(told, this.#quirks) : told
     switch (event.type) {
       case 'error':
         this.#error = event.error
@@ -119,10 +139,17 @@ export class TranslatedAnswer implements AttemptAnswer {
         break
       case 'finish':
         this.#x.finishReason = event.raw.slice(0, FINISH_LIMIT)
+        this.#error = this.#quirks === null ? null : brokenFinish(event.raw, this.#quirks)
+        if (this.#error !== null) return
         break
       case 'start': break
       default: this.#speaks = true
     }
+    if (this.#cut === null) this.#pass(event)
+    else this.#cut.take(event, this.#pass)
+  }
+
+  readonly #pass = (event: StreamEvent): void => {
     if (this.#structured === null) this.#out += this.#encoder.event(event)
     else this.#structured.take(event, this.#encode)
   }
@@ -144,13 +171,17 @@ export class TranslatedAnswer implements AttemptAnswer {
 
   #flush(last: boolean): boolean {
     if (!this.#x.stream || !this.#speaks || this.#out === '') return true
-    const x = this.#x
-    const text = this.#take()
-    if (x.committedAt === 0) {
-      x.committedAt = performance.now()
-      x.status = 200
+    const first = this.#x.committedAt === 0
+    if (first) {
+      this.#x.committedAt = performance.now()
+      this.#x.status = 200
       this.#sink.begin(200, this.#headers())
     }
+    const text = this.#take()
+    this.#sent = text
+    if (first) this.#opening = text
+    // Looked up after the commitment: with it the record may have changed.
+    const x = this.#x
     x.responseBytes += text.length
     this.#keepBody(text)
     return this.#sink.write(text, last)
@@ -178,7 +209,11 @@ export class TranslatedAnswer implements AttemptAnswer {
 
   #headers(): string {
     const { client } = this.#translated
-    return `content-type: ${client.translating.contentType(this.#x.stream)}\r\n${client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#targetHeaders()}`
+    return `content-type: ${this.#contentType()}\r\n${client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#targetHeaders()}`
+  }
+
+  #contentType(): string {
+    return this.#translated.client.translating.contentType(this.#x.stream, this.#translated.facts)
   }
 
   #targetHeaders(): string {

@@ -3,9 +3,10 @@ import {
   type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
-import { fieldName } from './transformation/neutral/field-names.ts'
+import { clientFieldName, fieldName } from './transformation/neutral/field-names.ts'
 import { fitToolNames } from './transformation/neutral/tool-names.ts'
 import { mended, outputFor, type ShapedOutput } from './transformation/neutral/structured-output.ts'
+import { fitRequest } from './transformation/relay/fit-request.ts'
 import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
 /** Characters of a header that lists fields. */
@@ -48,15 +49,18 @@ export class Translator {
   readonly #x: Exchange
   readonly #body: Buffer
   readonly #fetchPart: FetchPart | null
+  readonly #array: boolean
   #call: Result<Call> | null = null
   /** What was fetched so far, by URL. */
   #sources: ReadonlyMap<string, Source> = new Map()
   #fetching: AbortController | null = null
 
-  constructor(dialects: Dialects, x: Exchange, body: Buffer, fetchPart: FetchPart | null = null) {
+  /** `array`: the client wants its stream as one JSON array. */
+  constructor(dialects: Dialects, x: Exchange, body: Buffer, array: boolean, fetchPart: FetchPart | null = null) {
     this.#dialects = dialects
     this.#x = x
     this.#body = body
+    this.#array = array
     this.#fetchPart = fetchPart
   }
 
@@ -69,19 +73,20 @@ export class Translator {
   /** What must be fetched before the request can be said to this target; null = nothing: translate at once. */
   prepare(target: Target): Promise<GatewayError | null> | null {
     const { fetchBytes = 0, fetchMs = 0 } = this.#x.snapshot.policy
-    const support = this.#dialects.translating[target.dialect].urls
     const fetchPart = this.#fetchPart
-    if (fetchBytes === 0 || support === undefined || fetchPart === null || this.#x.operation !== 'chat') return null
-    const call = this.#decode()
-    if (!call.ok) return null
-    const urls = urlsToFetch(withSources(call.value, this.#sources), support)
-    if (urls.size === 0) return null
+    const urls = this.#urlsFor(target)
+    if (urls === null || fetchPart === null) return null
     this.#fetching = new AbortController()
     return fetchUrls(urls, fetchPart, { maxBytes: fetchBytes, timeoutMs: fetchMs }, this.#fetching.signal).then(fetched => {
       if (!fetched.ok) return fetched.error
       this.#sources = new Map([...this.#sources, ...fetched.value])
       return null
     })
+  }
+
+  /** Nothing must be fetched before `translate`. */
+  isPrepared(target: Target): boolean {
+    return this.#urlsFor(target) === null
   }
 
   /** The client left: what is being fetched is no longer wanted. */
@@ -102,7 +107,7 @@ export class Translator {
     const output = outputFor(held, target, translating[target.dialect])
     const asked = output?.call ?? held
     const named = fitToolNames(unfit === null ? asked : mended(asked, unfit.answer, unfit.problem), translating[target.dialect].toolNames)
-    const request = translating[target.dialect].encodeRequest(named.call, target)
+    const request = encodeFor(translating[target.dialect], named.call, target, x.dialect)
     if (!request.ok) return request
     const notes = output === null ? request.value.notes : [...request.value.notes, formatNote(x.dialect, output.how)]
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
@@ -110,7 +115,7 @@ export class Translator {
       request: request.value,
       client: { relay: relay[x.dialect], translating: translating[x.dialect] },
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
-      facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage },
+      facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage, call: call.value, array: this.#array },
       output,
       toolNames: named.names,
       notes,
@@ -131,9 +136,41 @@ export class Translator {
     return success({ headers, body: counting.encode(estimateCall(call.value)), approximated: counting.field })
   }
 
-  #decode(): Result<Call> {
-    return this.#call ??= this.#dialects.translating[this.#x.dialect].decodeRequest(this.#body)
+  /** What must be fetched for a target; null = nothing. */
+  #urlsFor(target: Target): ReturnType<typeof urlsToFetch> | null {
+    const support = this.#dialects.translating[target.dialect].urls
+    if ((this.#x.snapshot.policy.fetchBytes ?? 0) === 0 || support === undefined || this.#fetchPart === null || this.#x.operation !== 'chat') return null
+    const call = this.#decode()
+    const urls = call.ok ? urlsToFetch(withSources(call.value, this.#sources), support) : null
+    return urls === null || urls.size === 0 ? null : urls
   }
+
+  #decode(): Result<Call> {
+    return this.#call ??= this.#dialects.translating[this.#x.dialect].decodeRequest(this.#body, this.#x)
+  }
+}
+
+/** A call as one target takes it: in its dialect, and fitted to what its provider does otherwise. `client`: whose names losses are told by. */
+export function encodeFor(translating: TranslatingDialect, call: Call, target: Target, client: DialectId): Result<EncodedRequest> {
+  const request = translating.encodeRequest(call, target)
+  if (!request.ok || target.quirks == null) return request
+  const fitted = fitRequest(request.value.body, target.quirks)
+  if (!fitted.ok) return fitted
+  // What the client has no name for came from the encoder, and nobody asked for it.
+  const told = (members: readonly string[], loss: TranslationNote['loss']): TranslationNote[] => members.flatMap(member => {
+    const field = clientFieldName(client, target.dialect, member)
+    return field === null ? [] : [{ field, loss, how: '' }]
+  })
+  return success({ ...request.value, body: fitted.value.body, notes: [...request.value.notes, ...told(fitted.value.dropped, 'dropped'), ...told(fitted.value.approximated, 'approximated')] })
+}
+
+/** The request as a target takes it, at once and without a fetch: null = as its client wrote it, undefined = it cannot be had so. */
+export function requestAtOnce(x: Exchange, target: Target, translatorOf: () => Translator): Translated | null | undefined {
+  const shaped = target.structuredOutput !== undefined && target.structuredOutput !== 'native' && x.operation === 'chat' && translatorOf().wantsStructure()
+  if (target.dialect === x.dialect && !shaped) return null
+  const translator = translatorOf()
+  const translated = translator.isPrepared(target) ? translator.translate(target) : null
+  return translated?.ok === true ? translated.value : undefined
 }
 
 const formatNote = (dialect: DialectId, how: string): TranslationNote => ({ field: fieldName(dialect, 'responseFormat'), loss: 'approximated', how })
@@ -145,7 +182,7 @@ function listNotes(notes: readonly TranslationNote[], loss: TranslationNote['los
 }
 
 /** For a model that is `strict`: what a target would lose is said by name. */
-function lossForbidden(notes: readonly TranslationNote[]): GatewayError {
+export function lossForbidden(notes: readonly TranslationNote[]): GatewayError {
   const dropped = listNotes(notes, 'dropped')
   const approximated = listNotes(notes, 'approximated')
   const losses = [dropped === '' ? '' : `would drop ${dropped}`, approximated === '' ? '' : `would only approximate ${approximated}`].filter(loss => loss !== '').join(', and ')

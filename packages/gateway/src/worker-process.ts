@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { FromWorker, LimitsToAuthority, LimitsToWorker, PaceToAuthority, PaceToWorker, Pong, ResolvedConfig, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
+import type { CoalesceToAuthority, CoalesceToWorker, FromWorker, LimitsToAuthority, LimitsToWorker, PaceToAuthority, PaceToWorker, Pong, ResolvedConfig, TargetsToAuthority, TargetsToWorker, ToWorker } from '@headrace/contract'
 import type { Gateway, GatewayOptions } from './main.ts'
 
 const METRICS_EVERY_MS = 1_000
@@ -31,27 +31,28 @@ export function runWorkerProcess(start: (options: GatewayOptions) => Promise<Gat
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   process.on('disconnect', () => process.exit(1))
-  process.on('message', (message, handle) => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker, handle ?? null))
+  process.on('message', (message, handle) => void worker.hear(message as ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker | CoalesceToWorker, handle ?? null))
 }
 
 class WorkerProcess {
   readonly #start: (options: GatewayOptions) => Promise<Gateway>
-  readonly #fixed: Omit<GatewayOptions, 'config' | 'listener'>
+  readonly #fixed: Omit<GatewayOptions, 'config' | 'listener' | 'anonymousListener'>
   #gateway: Gateway | null = null
   #listener: object | null = null
+  #anonymous: object | null = null
   #draining = false
   /** Configurations are taken one after the other, in the order in which they came. */
   #turn: Promise<void> = Promise.resolve()
   #told = ''
 
-  constructor(start: (options: GatewayOptions) => Promise<Gateway>, fixed: Omit<GatewayOptions, 'config' | 'listener'>) {
+  constructor(start: (options: GatewayOptions) => Promise<Gateway>, fixed: Omit<GatewayOptions, 'config' | 'listener' | 'anonymousListener'>) {
     this.#start = start
     this.#fixed = fixed
   }
 
   /** `handle` came with the message. */
-  hear(message: ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker, handle: object | null): Promise<void> {
-    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace') {
+  hear(message: ToWorker | LimitsToWorker | TargetsToWorker | PaceToWorker | CoalesceToWorker, handle: object | null): Promise<void> {
+    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace' || message.type === 'coalesce') {
       this.#gateway?.hearAuthority(message)
       return this.#turn
     }
@@ -60,7 +61,8 @@ class WorkerProcess {
       return this.#turn
     }
     if (message.type === 'listener') {
-      this.#listener = handle
+      if (message.anonymous === true) this.#anonymous = handle
+      else this.#listener = handle
       return this.#turn
     }
     // Told a second time, it is to hurry.
@@ -82,7 +84,7 @@ class WorkerProcess {
       return tell(reloaded.ok ? { type: 'accepted', version: config.version } : { type: 'refused', version: config.version, reason: reloaded.error })
     }
     try {
-      this.#gateway = await this.#start({ ...this.#fixed, config, listener: this.#listener })
+      this.#gateway = await this.#start({ ...this.#fixed, config, listener: this.#listener, anonymousListener: this.#anonymous })
     } catch (error) {
       return tell({ type: 'refused', version: config.version, reason: error instanceof Error ? error.message : String(error) })
     }
@@ -101,6 +103,6 @@ class WorkerProcess {
   }
 }
 
-function tell(message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong): void {
+function tell(message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | CoalesceToAuthority | Pong): void {
   process.send?.(message)
 }

@@ -52,6 +52,31 @@ describe('fault modes on the wire', () => {
     expect((await ask(model)).text).toContain(HEAD)
   })
 
+  it.each([
+    ['seconds', /\r\nretry-after: 2\r\n/], ['date', /\r\nretry-after: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/], ['ms', /\r\nretry-after-ms: 2000\r\n/], ['words', /\r\nretry-after: [a-z]+\r\n/],
+  ])('says Retry-After in %s', async (form, line) => {
+    expect((await ask(`fault:status=429,retry_after=2,retry_form=${form}`)).text).toMatch(line)
+  })
+
+  it('answers with an error under status 200', async () => {
+    const { text } = await ask('lorem:error_body')
+    expect(text).toContain(HEAD)
+    expect(text).toMatch(/\{"error":\{"message":/)
+  })
+
+  it('is put into a condition as a whole, which goes before what names say, and is healed', async () => {
+    const url = `http://${sandbox.host}:${sandbox.port}/sandbox/condition`
+    const put = await fetch(url, { method: 'PUT', body: 'status=503,times=1,tokens=3' })
+    expect([put.status, await put.json()]).toEqual([200, { parameters: 'status=503,times=1,tokens=3' }])
+    expect((await ask('lorem:tokens=40')).text).toMatch(/^HTTP\/1.1 503 /)
+    expect(tokensOf(await ask('lorem:tokens=40'))).toBe(3)
+    const refused = await fetch(url, { method: 'PUT', body: 'status=7' })
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('from 200 to 599')])
+    expect(await (await fetch(url)).json()).toEqual({ parameters: 'status=503,times=1,tokens=3' })
+    await fetch(url, { method: 'DELETE' })
+    expect(tokensOf(await ask('lorem:tokens=40'))).toBe(40)
+  })
+
   it('stays faulty for a time, then is healthy (S15)', async () => {
     const model = 'fault:status=503,for=300ms'
     expect((await ask(model)).text).toMatch(/^HTTP\/1.1 503 /)

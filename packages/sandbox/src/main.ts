@@ -4,7 +4,7 @@ import { startSandbox } from './server.ts'
 export { startSandbox, type Sandbox, type SandboxOptions } from './server.ts'
 export type { CallsReport, SeenCall } from './call-log.ts'
 
-const HELP = `headrace sandbox: a simulated engine that speaks OpenAI's and Anthropic's formats. Nothing it says was thought by a model.
+const HELP = `headrace sandbox: a simulated engine that speaks OpenAI's formats and Anthropic's. Nothing it says was thought by a model.
 
   node main.ts [--port N] [--host ADDRESS]     (defaults: any free port, 127.0.0.1)
 

@@ -3,8 +3,8 @@ export interface Refusal {
   readonly status: number
   readonly reason: Reason
   readonly message: string
-  /** The dialect's own code for it, where it has one. */
-  readonly code?: string
+  /** The dialect's own code for it, where it has one; null = it has none for this. */
+  readonly code?: string | null
   /** The field at fault, in the dialect's own terms; null = none. */
   readonly param: string | null
 }

@@ -23,6 +23,15 @@ describe('the sandbox, driven by the openai SDK', () => {
     expect(answer.usage).toEqual({ prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 })
   })
 
+  it('goes on with an echo that was begun, whether its beginning comes last or a request for the rest follows', async () => {
+    const begun = [...hello, { role: 'assistant' as const, content: 'Hello there,' }]
+    for (const messages of [begun, [...begun, { role: 'user' as const, content: 'Go on.' }]]) {
+      expect((await client.chat.completions.create({ model: 'echo', messages })).choices[0]?.message.content).toBe(' engine.')
+    }
+    const whole = [...hello, { role: 'assistant' as const, content: 'Hello there, engine.' }, { role: 'user' as const, content: 'And now?' }]
+    expect((await client.chat.completions.create({ model: 'echo', messages: whole })).choices[0]?.message.content).toBe('And now?')
+  })
+
   it('streams exactly as many tokens as the model name says, with usage when asked', async () => {
     const stream = await client.chat.completions.create({
       model: 'lorem:tokens=12,gap=1ms', messages: hello, stream: true, stream_options: { include_usage: true },

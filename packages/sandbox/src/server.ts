@@ -9,11 +9,13 @@ import { PrefixCache } from './engine/prefix-cache.ts'
 import { QuotaBook, quotaHeaders, type QuotaReport } from './engine/quota-book.ts'
 import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
 import { anthropic } from './anthropic/dialect.ts'
+import { google } from './google/dialect.ts'
 import { openai } from './openai/dialect.ts'
+import { responses } from './responses/dialect.ts'
 import { invalid, simulatedRefusal, type Refusal } from './refusal.ts'
 
 /** Each path belongs to the first that takes it; what none takes is refused in the last one's words. */
-const DIALECTS = [anthropic, openai] as const satisfies readonly EngineDialect[]
+const DIALECTS = [anthropic, google, responses, openai] as const satisfies readonly EngineDialect[]
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 export interface SandboxOptions {
@@ -30,6 +32,8 @@ export interface Sandbox {
   calls(): CallsReport
   /** What models with `rpm=` or `tpm=` have given, as GET /sandbox/quotas says. */
   quotas(): readonly QuotaReport[]
+  /** From now on every model behaves as these parameters say (`status=503,share=30`), whatever its name says of them; '' = as its name says. Throws where they are not understood. */
+  setCondition(parameters: string): void
   /** Breaks every connection off and resolves when the port is free. */
   close(): Promise<void>
 }
@@ -41,8 +45,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const faults = new FaultCounter()
   const cache = new PrefixCache()
   const quotas = new QuotaBook()
-  const slots = new EngineSlots()
-  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, { log, faults, cache, quotas, slots }) })
+  const engine: Engine = { log, faults, cache, quotas, slots: new EngineSlots(), condition: { parameters: '' } }
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, engine) })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, host, () => {
@@ -56,6 +60,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     port,
     calls: () => log.report(),
     quotas: () => quotas.report(),
+    setCondition(parameters) {
+      const problem = setCondition(engine, parameters)
+      if (problem !== null) throw new Error(problem)
+    },
     close: () => new Promise((resolve) => {
       server.close(() => { resolve() })
       server.closeAllConnections()
@@ -68,6 +76,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
   const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   response.on('error', () => { /* the client left while we wrote; 'close' tells it */ })
   if (path === '/sandbox/calls') return serveCalls(request, response, engine)
+  if (path === '/sandbox/condition') return serveCondition(request, response, engine)
   if (path === '/sandbox/quotas') return sendJson(response, 200, JSON.stringify(engine.quotas.report()))
   if (request.method === 'GET' && serveRead(path, request, response)) return
   const found = findRoute(path)
@@ -93,7 +102,14 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
 }
 
 /** What one engine remembers. */
-interface Engine { readonly log: CallLog, readonly faults: FaultCounter, readonly cache: PrefixCache, readonly quotas: QuotaBook, readonly slots: EngineSlots }
+interface Engine {
+  readonly log: CallLog
+  readonly faults: FaultCounter
+  readonly cache: PrefixCache
+  readonly quotas: QuotaBook
+  readonly slots: EngineSlots
+  readonly condition: { parameters: string }
+}
 interface Surroundings extends Engine { readonly signal: AbortSignal }
 interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
@@ -120,7 +136,7 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
   const model = route.model ?? body['model']
   if (typeof model !== 'string') return refused(invalid("'model' must be a text.", 'model'))
   call.model = model
-  const parsed = parseBehaviour(model)
+  const parsed = parseBehaviour(model, around.condition.parameters)
   if (!parsed.ok) return refused({ ...invalid(parsed.message, 'model', parsed.unknownModel ? 'model-not-found' : 'status'), status: parsed.unknownModel ? 404 : 400 })
   const { behaviour } = parsed
   const fault = around.faults.next(behaviour, performance.now())
@@ -153,7 +169,8 @@ async function serveModel(found: Found & { readonly query: URLSearchParams }, re
 
 /** Output that a request is counted with: what it allows, else what it gets. */
 function allowedTokens(body: Body, usual: number): number {
-  const allowed = body['max_completion_tokens'] ?? body['max_tokens']
+  const config = body['generationConfig']
+  const allowed = body['max_completion_tokens'] ?? body['max_output_tokens'] ?? body['max_tokens'] ?? (isObject(config) ? config['maxOutputTokens'] : undefined)
   return typeof allowed === 'number' ? allowed : usual
 }
 
@@ -166,7 +183,7 @@ async function strikeBeforeHead(fault: Fault, response: ServerResponse, call: Se
   if (fault.hang === 'accept') await hangUntilGone(signal)
   const refusal = simulatedFailure(fault)
   if (refusal === null) return false
-  const retryAfter: Readonly<Record<string, string>> = fault.retryAfter === null ? {} : { 'retry-after': String(fault.retryAfter) }
+  const retryAfter = retryAfterHeader(fault)
   call.status = refusal.status
   if (fault.html) {
     response.writeHead(refusal.status, { 'content-type': 'text/html', ...retryAfter })
@@ -177,9 +194,20 @@ async function strikeBeforeHead(fault: Fault, response: ServerResponse, call: Se
   return true
 }
 
+function retryAfterHeader({ retryAfter, retryForm }: Fault): Readonly<Record<string, string>> {
+  if (retryAfter === null) return {}
+  switch (retryForm) {
+    case 'seconds': return { 'retry-after': String(retryAfter) }
+    case 'date': return { 'retry-after': new Date(Date.now() + retryAfter * 1_000).toUTCString() }
+    case 'ms': return { 'retry-after-ms': String(retryAfter * 1_000) }
+    case 'words': return { 'retry-after': 'presently' }
+  }
+}
+
 function simulatedFailure(fault: Fault): Refusal | null {
   if (fault.contextLength) return invalid("This model's maximum context length is 4096 tokens; the messages are longer.", 'messages', 'context-length')
   if (fault.contentPolicy) return invalid('The request was refused by the content policy (simulated).', null, 'content-policy')
+  if (fault.errorBody) return { ...simulatedRefusal(500), status: 200 }
   if (fault.html) return simulatedRefusal(fault.status === 0 ? 502 : fault.status)
   return fault.status === 0 ? null : simulatedRefusal(fault.status)
 }
@@ -196,6 +224,26 @@ function serveCalls(request: IncomingMessage, response: ServerResponse, { log, f
   }
   if (request.method === 'GET') sendJson(response, 200, JSON.stringify(log.report()))
   else refuse(response, openai, { ...invalid('GET reads the calls, DELETE forgets them.'), status: 405 })
+}
+
+/** GET reads the engine's condition, PUT sets it (the body is the parameters as in a model's name), DELETE heals it. */
+async function serveCondition(request: IncomingMessage, response: ServerResponse, engine: Engine): Promise<void> {
+  const { method } = request
+  const wanted = method === 'PUT' ? await readBody(request, new AbortController().signal).catch(() => null) : method === 'DELETE' ? '' : engine.condition.parameters
+  const problem = wanted === null ? 'The body could not be read.' : setCondition(engine, wanted.trim())
+  if (problem === null) sendJson(response, 200, JSON.stringify(engine.condition))
+  else refuse(response, openai, invalid(problem))
+}
+
+/** Null = it is in force; else what is wrong with it. */
+function setCondition(engine: Engine, parameters: string): string | null {
+  if (parameters === engine.condition.parameters) return null
+  const parsed = parseBehaviour('echo', parameters)
+  if (!parsed.ok) return parsed.message
+  engine.condition.parameters = parameters
+  // `times` and `for` count from here.
+  engine.faults.reset()
+  return null
 }
 
 /** False = nobody has something to read there. */

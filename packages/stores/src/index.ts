@@ -1,8 +1,11 @@
 /** The ports' implementations. Conformance suites: `@headrace/stores/suites`. */
+export { MemoryContextStore } from './memory/context-store.ts'
 export { MemoryIdempotencyStore } from './memory/idempotency-store.ts'
 export { MemoryKeyStore } from './memory/key-store.ts'
 export { MemoryLedgerStore } from './memory/ledger-store.ts'
 export { MemoryLogStore } from './memory/log-store.ts'
+export { startContextOwner, type ContextOwnerThread } from './contexts/start-context-owner.ts'
+export { SqliteContextStore } from './sqlite/context-store.ts'
 export { readKeptAnswer, SqliteIdempotencyStore } from './sqlite/idempotency-store.ts'
 export { SqliteKeyStore } from './sqlite/key-store.ts'
 export { readSpend, SqliteLedgerStore } from './sqlite/ledger-store.ts'

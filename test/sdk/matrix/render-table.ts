@@ -7,16 +7,19 @@ export const KNOWN_GAPS: readonly { readonly sdk: string, readonly speaks: strin
 export const gapOf = (cell: Cell): typeof KNOWN_GAPS[number] | undefined => KNOWN_GAPS.find(gap =>
   gap.sdk === cell.sdk.name && gap.speaks === cell.sdk.speaks && gap.over === cell.outbound.name && gap.feature === cell.feature)
 
-const list = (words: readonly string[]): string => words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`
+export const list = (words: readonly string[]): string => words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`
 
-/** README's table: a tick where a feature is green over every provider dialect; where it is not, over which it is not. */
+/** '' problems = green. */
+export const tick = (problems: readonly string[]): string => problems.length === 0 ? '✓' : `not ${list(problems)}`
+
+/** README's table of SDKs: a tick where a feature is green over every provider dialect; where it is not, over which it is not. */
 export function renderTable(cells: readonly Cell[]): string {
   const rows = [...new Set(cells.map(cell => cell.sdk))]
   const outbounds = [...new Set(cells.map(cell => cell.outbound.name))]
   const lines = rows.map((sdk) => {
     const marks = FEATURES.map((feature) => {
       const red = cells.filter(cell => cell.sdk === sdk && cell.feature === feature && cell.problem !== '').map(cell => cell.outbound.name)
-      return red.length === 0 ? '✓' : `not over ${list(red)}`
+      return tick(red.map(name => `over ${name}`))
     })
     return `| \`${sdk.name}\` | ${sdk.speaks} | ${marks.join(' | ')} |`
   })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Catalogue, failure, success, type CatalogueData, type ModelFacts, type Result } from '@headrace/contract'
 import { CATALOGUE_FILE, parseCatalogue, PREVIOUS_CATALOGUE_FILE, readCatalogue, renderCatalogue } from '@headrace/contract/catalogue'
 import { KNOWN_PROVIDERS } from '@headrace/gateway/providers'
+import { catalogueFrom } from '../catalogue/catalogue-from.ts'
 import { mergeCatalogue } from '../catalogue/merge-catalogue.ts'
 import { fetchPackage, fetchReleaseDate } from '../catalogue/package-files.ts'
 import { GENAI_PACKAGE, PI_PACKAGE, readSources } from '../catalogue/read-sources.ts'
@@ -15,13 +16,13 @@ const SHOWN_CHANGES = 40
 /** Where new data comes from. Throws where it cannot be had. */
 export type Gather = () => Promise<CatalogueData>
 
-/** Makes the catalogue anew from the packages' latest releases, and puts it into the data directory. Returns 1 where it could not, with the old one in force. */
-export async function updateCatalogue({ data, dryRun, force }: CatalogFlags, gather: Gather = gatherLatest): Promise<number> {
+/** Makes the catalogue anew from the packages' latest releases, or takes one that is made already (`from`), and puts it into the data directory. Returns 1 where it could not, with the old one in force. */
+export async function updateCatalogue({ data, dryRun, force, from }: CatalogFlags, gather: Gather = from === undefined ? gatherLatest : () => catalogueFrom(from)): Promise<number> {
   let gathered: CatalogueData
   try {
     gathered = await gather()
   } catch (error) {
-    return complain(`the catalogue's sources cannot be read: ${error instanceof Error ? error.message : String(error)}. The catalogue stays as it is.`)
+    return complain(`the new catalogue cannot be had: ${error instanceof Error ? error.message : String(error)}. The catalogue stays as it is.`)
   }
   const { catalogue: before, warning } = readCatalogue(data)
   if (warning !== '') process.stderr.write(`Warning: ${warning}\n`)

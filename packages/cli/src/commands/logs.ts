@@ -64,7 +64,7 @@ function openSource(flags: LogsFlags): Result<Read, string> {
 
 /** `LogQuery`'s names as the admin API's parameters. */
 const PARAMETERS = Object.freeze({
-  since: 'since', until: 'until', model: 'model', provider: 'provider', keyId: 'key_id', outcome: 'outcome',
+  since: 'since', until: 'until', model: 'model', provider: 'provider', keyId: 'key_id', kind: 'kind', outcome: 'outcome',
   errorKind: 'error_kind', requestId: 'request_id', after: 'after', limit: 'limit',
 } as const satisfies Record<keyof Filters, string>)
 
@@ -76,8 +76,8 @@ async function readFromAdmin(flags: LogsFlags, key: string, filters: Filters): P
 }
 
 function filtersOf(flags: LogsFlags): Filters {
-  const { since, until, model, provider, keyId, outcome, error: errorKind, request: requestId } = flags
-  return Object.fromEntries(Object.entries({ since, until, model, provider, keyId, outcome, errorKind, requestId }).filter(([, value]) => value !== undefined))
+  const { since, until, model, provider, keyId, kind, outcome, error: errorKind, request: requestId } = flags
+  return Object.fromEntries(Object.entries({ since, until, model, provider, keyId, kind, outcome, errorKind, requestId }).filter(([, value]) => value !== undefined))
 }
 
 const COLUMNS: readonly Column[] = Object.freeze([

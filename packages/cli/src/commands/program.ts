@@ -123,7 +123,8 @@ function addCatalogue(program: Command, does: Does): void {
     .option('-d, --data <dir>', 'data directory', './data')
     .option('-n, --dry-run', 'show what would change, and change nothing', false)
     .option('--force', 'even where it has far fewer models than before', false)
-    .addHelpText('after', examples('headrace catalog update', 'headrace catalog update --dry-run'))
+    .option('--from <file-or-url>', 'a catalogue that another Headrace has made, instead of the published sources')
+    .addHelpText('after', examples('headrace catalog update', 'headrace catalog update --dry-run', 'headrace catalog update --from https://mirror.example.com/catalogue.json'))
     .action(does(async (options: CatalogFlags) => (await import('./catalog.ts')).updateCatalogue(options)))
 }
 
@@ -137,7 +138,8 @@ function addLogs(program: Command, does: Does): void {
     .option('--model <name>', 'of this model, as clients asked for it')
     .option('--provider <id>', 'of this provider')
     .option('--key-id <id>', 'made with this key')
-    .addOption(new Option('--outcome <outcome>', 'with this outcome').choices(['settled', 'partial', 'unknown', 'refused', 'answered']))
+    .addOption(new Option('--outcome <outcome>', 'with this outcome').choices(['settled', 'partial', 'unknown', 'refused', 'answered', 'coalesced']))
+    .addOption(new Option('--kind <kind>', 'of this kind').choices(['call', 'hedge', 'shadow']))
     .option('--error <kind>', 'with this kind of error')
     .option('--request <id>', 'of this request')
     .option('--json', 'one JSON object per line instead of a table', false)
@@ -148,7 +150,7 @@ function addLogs(program: Command, does: Does): void {
 function addSpend(program: Command, does: Does): void {
   withAdmin(program.command('spend'))
     .description('show what was spent on models that have a price (admin API of a running Headrace)')
-    .option('--by <fields>', 'one or several of key, team, app, model, target, day, hour, separated by commas', 'model')
+    .option('--by <fields>', 'one or several of key, team, app, model, target, kind, day, hour, separated by commas', 'model')
     .option('--since <time>', 'since then: `2h`, `7d` ago, or a date; in whole hours (default: 30 days ago)', time)
     .option('--until <time>', 'before then', time)
     .option('-n, --limit <number>', 'rows to show, the dearest first', whole(1, 10_000), 50)
@@ -177,7 +179,7 @@ function addKeys(program: Command, does: Does): void {
     .option('--team <name>', 'team that its calls are counted for')
     .option('--app <name>', 'application that its calls are counted for')
     .option('--models <names>', 'models it may call, separated by commas, `*` at the end allowed (default: all)', list)
-    .addOption(new Option('--scopes <scopes>', 'what it may do: inference, admin, or both').argParser(list).default(['inference'], 'inference'))
+    .addOption(new Option('--scopes <scopes>', 'what it may do, separated by commas: inference, admin, pass-through').argParser(list).default(['inference'], 'inference'))
     .option('--expires <time>', 'date after which it ends')
     .option('--json', 'print JSON', false)
     .addHelpText('after', examples('headrace keys create --name search-team', 'headrace keys create --name ops --scopes inference,admin --expires 2027-06-30'))
@@ -199,7 +201,8 @@ export interface LogsFlags extends AdminFlags {
   readonly model?: string
   readonly provider?: string
   readonly keyId?: string
-  readonly outcome?: 'settled' | 'partial' | 'unknown' | 'refused' | 'answered'
+  readonly kind?: 'call' | 'hedge' | 'shadow'
+  readonly outcome?: 'settled' | 'partial' | 'unknown' | 'refused' | 'answered' | 'coalesced'
   readonly error?: string
   readonly request?: string
   readonly json: boolean
@@ -221,7 +224,7 @@ export interface ModelsFlags {
   readonly json: boolean
 }
 
-export interface CatalogFlags { readonly data: string, readonly dryRun: boolean, readonly force: boolean }
+export interface CatalogFlags { readonly data: string, readonly dryRun: boolean, readonly force: boolean, readonly from?: string }
 
 export interface HealthFlags extends AdminFlags { readonly json: boolean }
 

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { baseUrl } from '../base-url.ts'
 import type { StartedInstance } from '../supervise/supervisor.ts'
 
 export interface WelcomeFacts extends StartedInstance {
@@ -9,8 +10,10 @@ export interface WelcomeFacts extends StartedInstance {
 
 /** What a start says: where it listens; after the first start also both keys, and what to paste next. Plain text where stdout is no terminal. */
 export function welcome(facts: WelcomeFacts): string {
-  const base = `http${facts.tls ? 's' : ''}://${reachable(facts.host)}:${facts.port}`
-  const head = `Headrace listens on ${bold(base)}, with its data in ${facts.data}.\n`
+  const base = baseUrl(facts)
+  const admin = facts.admin === null ? '' : `Admin API, metrics and page: ${bold(baseUrl(facts.admin))}.\n`
+  const anonymous = facts.anonymous == null ? '' : `Local tools that send no key: ${bold(baseUrl(facts.anonymous))}.\n`
+  const head = `Headrace listens on ${bold(base)}, with its data in ${facts.data}.\n${admin}${anonymous}`
   if (facts.keys === null) return head
   const { adminKey, apiKey } = facts.keys
   const model = facts.sandbox ? 'sandbox/echo' : 'PROVIDER/MODEL'
@@ -19,7 +22,7 @@ export function welcome(facts: WelcomeFacts): string {
   API key     ${bold(apiKey)}
   Keep them: they are shown only this once.
 
-  Page        ${base}/#key=${adminKey}
+  Page        ${baseUrl(facts.admin ?? facts)}/#key=${adminKey}
 
 First request:
 
@@ -37,9 +40,3 @@ Stop with Ctrl-C.
 }
 
 const bold = (text: string): string => styleText('bold', text)
-
-/** An address that listens everywhere is reached at this machine's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
-}

@@ -4,35 +4,60 @@ import { Pulse } from './pulse.ts'
 let pulse: Pulse | null = null
 afterEach(() => pulse?.stop())
 
-/** A pulse whose clock the test moves: `pass(ms)` goes in steps of half a second, as the timer does. */
+/** A pulse that looks when the test says so. */
 function watched() {
-  let now = 0
-  const told = { asked: 0, hung: 0 }
-  const made = pulse = new Pulse({ ask: () => { told.asked++ }, onHung: () => { told.hung++ }, now: () => now })
-  return { told, beat: () => made.beat(), pass: (ms: number) => { for (let at = 0; at < ms; at += 500) { now += 500; made.look() } }, jump: (ms: number) => { now += ms; made.look() } }
+  const told = { asked: 0, silent: 0, hung: 0 }
+  let excused = false
+  const made = pulse = new Pulse({ ask: () => { told.asked++ }, excused: () => excused, onSilent: () => { told.silent++ }, onHung: () => { told.hung++ } })
+  return { told, made, beat: () => made.beat(), look: (times: number, excuse = false) => { excused = excuse; for (let turn = 0; turn < times; turn++) made.look() } }
 }
 
 describe('the pulse of a worker', () => {
-  it('asks for a sign of life and calls three silent seconds a hang', () => {
-    const { told, pass } = watched()
-    pass(2_500)
-    expect(told).toEqual({ asked: 5, hung: 0 })
-    pass(500)
-    expect(told).toEqual({ asked: 5, hung: 1 })
+  it('calls two unanswered questions a silence and nineteen a hang, once each', () => {
+    const { told, look, made } = watched()
+    look(2)
+    expect([told, made.silent]).toEqual([{ asked: 2, silent: 0, hung: 0 }, false])
+    look(1)
+    expect([told, made.silent]).toEqual([{ asked: 3, silent: 1, hung: 0 }, true])
+    look(16)
+    expect(told).toEqual({ asked: 19, silent: 1, hung: 0 })
+    look(5)
+    expect(told).toEqual({ asked: 19, silent: 1, hung: 1 })
   })
 
-  it('starts anew with each answer', () => {
-    const { told, pass, beat } = watched()
+  it('starts anew with each answer, and tells of each silence', () => {
+    const { told, look, beat, made } = watched()
     for (let answered = 0; answered < 10; answered++) {
-      pass(2_000)
+      look(18)
       beat()
     }
-    expect(told.hung).toBe(0)
+    expect([told, made.silent]).toEqual([{ asked: 180, silent: 10, hung: 0 }, false])
   })
 
-  it('does not take its own sleep for the silence of others', () => {
-    const { told, jump } = watched()
-    jump(3_600_000)
-    expect(told).toEqual({ asked: 1, hung: 0 })
+  it('is calm while every question is answered before the next', () => {
+    const { told, look, beat } = watched()
+    for (let answered = 0; answered < 100; answered++) {
+      look(1)
+      beat()
+    }
+    expect(told).toEqual({ asked: 100, silent: 0, hung: 0 })
+  })
+
+  it('takes an excuse for a silence but not for a hang', () => {
+    const { told, look } = watched()
+    look(2)
+    look(17, true)
+    expect(told).toEqual({ asked: 19, silent: 0, hung: 0 })
+    look(1, true)
+    expect(told).toEqual({ asked: 19, silent: 0, hung: 1 })
+  })
+
+  it('counts on where the excuse ends', () => {
+    const { told, look } = watched()
+    look(5, true)
+    look(1)
+    expect(told.silent).toBe(0)
+    look(1)
+    expect(told.silent).toBe(1)
   })
 })

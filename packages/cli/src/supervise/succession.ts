@@ -32,10 +32,14 @@ export interface Inheritance {
   /** Where workers count from, among limits and among people. */
   readonly firstLimitsWorker: number
   readonly firstWorker: number
+  /** The socket where no key is asked for follows in a message of its own. Older versions have none. */
+  readonly anonymous?: true
 }
 
 export type ToSuccessor =
   | { readonly type: 'succeed', readonly inheritance: Inheritance }
+  /** With the socket where no key is asked for. */
+  | { readonly type: 'anonymous' }
   | { readonly type: 'limits', readonly talk: AuthorityTalk }
   /** A worker of the predecessor has ended. */
   | { readonly type: 'worker-exit', readonly segmentPrefix: string }
@@ -52,7 +56,7 @@ export interface Successor {
   /** Fails with the reason if it cannot go on. */
   prepared(): Promise<Result<void, string>>
   /** Hands over; resolves when it serves, or with why it does not. */
-  succeed(inheritance: Inheritance, listener: Listener): Promise<Result<void, string>>
+  succeed(inheritance: Inheritance, listener: Listener, anonymous: Listener | null): Promise<Result<void, string>>
   send(message: ToSuccessor): void
   /** Ends it (it failed), or lets it go (it serves). */
   kill(): void
@@ -86,8 +90,9 @@ export function startSuccessor(command: readonly string[], onLimits: (talk: Auth
       if (said.value.type === 'prepared' && said.value.format === FORMAT) return success(undefined)
       return failure('it speaks of hand-overs in another way than this version. Stop Headrace and start the new one')
     },
-    async succeed(inheritance, listener) {
-      tell(child, { type: 'succeed', inheritance }, listener.handle)
+    async succeed(inheritance, listener, anonymous) {
+      tell(child, { type: 'succeed', inheritance: anonymous === null ? inheritance : { ...inheritance, anonymous: true } }, listener.handle)
+      if (anonymous !== null) tell(child, { type: 'anonymous' }, anonymous.handle)
       const said = await serving
       return said.ok ? success(undefined) : said
     },
@@ -108,6 +113,7 @@ function tell(child: ChildProcess, message: ToSuccessor, handle?: SendHandle): v
 export interface Predecessor {
   readonly inheritance: Inheritance
   readonly listener: Listener
+  readonly anonymous: Listener | null
   /** From now on. What came before is told at once. */
   onMessage(hear: (message: ToSuccessor) => void): void
   /** It has ended, or has nothing more to say. */
@@ -125,10 +131,15 @@ export function awaitInheritance(): Promise<Predecessor | null> {
       if (message.type !== 'succeed') return resolve(null)
       const early: ToSuccessor[] = []
       let hear = (later: ToSuccessor): void => { early.push(later) }
-      process.on('message', (later: ToSuccessor) => hear(later))
-      resolve({
-        inheritance: message.inheritance,
-        listener: adoptListener(handle as unknown as TcpHandle), // sent as the bound handle that it is
+      const listener = adoptListener(handle as unknown as TcpHandle) // sent as the bound handle that it is
+      process.on('message', (later: ToSuccessor, other) => {
+        if (later.type === 'anonymous') inherit(adoptListener(other as unknown as TcpHandle)) // the same
+        else hear(later)
+      })
+      const { inheritance } = message
+      const inherit = (anonymous: Listener | null): void => resolve({
+        inheritance,
+        listener, anonymous,
         onMessage(listener) {
           hear = listener
           for (const later of early.splice(0)) listener(later)
@@ -139,6 +150,7 @@ export function awaitInheritance(): Promise<Predecessor | null> {
         },
         send,
       })
+      if (inheritance.anonymous !== true) inherit(null)
     })
     send({ type: 'prepared', format: FORMAT })
   })

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,16 +11,24 @@ import { eventually, isAlive, processesOf, runCommand, type RunningCommand } fro
 const running: RunningCommand[] = []
 afterEach(() => { for (const command of running.splice(0)) command.clear() })
 
-function start(args: readonly string[] = ['--port', '0'], directory?: string): RunningCommand {
-  const command = runCommand(args, directory)
+/** Loaded into every process: a signal makes its loop stand still, without a need for the processor, until somebody writes into a pipe. */
+const BUSY = `
+import { readFileSync } from 'node:fs'
+process.on('SIGWINCH', () => readFileSync(process.env.BUSY_UNTIL))
+`
+/** Whether the kernel accounts for the time that a process waits for a core. */
+const ACCOUNTS = process.platform === 'linux' && existsSync('/proc/self/schedstat') && !readFileSync('/proc/self/schedstat', 'latin1').startsWith('0 ')
+
+function start(args: readonly string[] = ['--port', '0'], directory?: string, env?: Readonly<Record<string, string>>): RunningCommand {
+  const command = runCommand(args, directory, env)
   running.push(command)
   return command
 }
 
 const serves = async (command: RunningCommand): Promise<boolean> => (await fetch(`${command.url()}/readyz`)).status === 200
 
-async function started(args?: readonly string[], directory?: string): Promise<RunningCommand> {
-  const command = start(args, directory)
+async function started(args?: readonly string[], directory?: string, env?: Readonly<Record<string, string>>): Promise<RunningCommand> {
+  const command = start(args, directory, env)
   await eventually('the start', () => {
     if (command.child.exitCode !== null) throw new Error(command.output())
     return command.output().includes('Headrace listens')
@@ -89,13 +98,35 @@ describe('what dies is replaced', () => {
     for (let turn = 0; turn < 6; turn++) expect(await ask(command)).toBe(200)
   })
 
-  it('a worker that hangs', { timeout: 20_000 }, async () => {
+  it('a worker that a signal stopped, which is ended; others serve before its time is up', { timeout: 30_000 }, async () => {
     const command = await started()
     const [victim] = command.instance().workers
     process.kill(victim ?? 0, 'SIGSTOP')
-    await eventually('another worker', async () => command.instance().workers[0] !== victim && await serves(command), 10_000)
-    expect(isAlive(victim ?? 0)).toBe(false)
+    await eventually('another worker', async () => command.instance().workers[0] !== victim && await serves(command), 20_000)
+    await eventually('its end', () => !isAlive(victim ?? 0), 20_000)
+    expect(command.output()).toContain('worker 1 does not answer; another one takes its place.')
     expect(await ask(command)).toBe(200)
+  })
+
+  it.skipIf(!ACCOUNTS)('a worker that is merely busy, which then finishes what it has begun', { timeout: 30_000 }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'headrace-cli-'))
+    const [module, enough] = [join(directory, 'busy.mjs'), join(directory, 'enough')]
+    writeFileSync(module, BUSY)
+    execFileSync('mkfifo', [enough])
+    const command = await started(undefined, directory, { NODE_OPTIONS: `--import ${module}`, BUSY_UNTIL: enough })
+    const [victim] = command.instance().workers
+    const answer = await fetch(`${command.url()}/v1/chat/completions`, {
+      method: 'POST', headers: { authorization: `Bearer ${keyOf(command, 'API')}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'sandbox/lorem:tokens=40,gap=20ms', stream: true, messages: [{ role: 'user', content: 'Hello' }] }),
+    })
+    process.kill(victim ?? 0, 'SIGWINCH')
+    await eventually('its silence to be noticed', () => command.output().includes('worker 1 does not answer; another one takes its place.'))
+    await writeFile(enough, 'x')
+    expect(await answer.text()).toMatch(/data: \[DONE\]\s*$/)
+    await eventually('another worker', async () => command.instance().workers[0] !== victim && await serves(command), 20_000)
+    await eventually('its end', () => !isAlive(victim ?? 0), 20_000)
+    expect(await ask(command)).toBe(200)
+    expect(command.output()).not.toContain('SIGKILL')
   })
 
   it('the control process, which hears again of the workers', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { failure, success, type FromControl, type FromWorker, type Result, type ToControl } from '@headrace/contract'
+import { failure, success, type AdminAddress, type FromControl, type FromWorker, type Result, type ToControl } from '@headrace/contract'
 import { AuthorityHost } from '@headrace/gateway/authority'
 import { entry } from '../entry.ts'
 import { claimDataDirectory, describeInstance, releaseDataDirectory } from '../pid-file.ts'
@@ -31,6 +31,10 @@ export interface StartedInstance {
   readonly host: string
   readonly port: number
   readonly tls: boolean
+  /** Where the admin API, metrics and page are; null = there too. */
+  readonly admin: AdminAddress | null
+  /** Where no key is asked for; null or left out = nowhere. */
+  readonly anonymous?: { readonly host: string, readonly port: number, readonly tls: false } | null
   readonly keys: CreatedKeys | null
 }
 
@@ -71,6 +75,7 @@ export class Supervisor {
   #sandboxListens = false
   #controlReady = false
   #keys: CreatedKeys | null = null
+  #admin: AdminAddress | null = null
   #phase: 'starting' | 'running' | 'handing-over' | 'stopping' = 'starting'
   #settleStart: ((result: Result<StartedInstance, StartFailure>) => void) | null = null
   #stopped: Promise<void> | null = null
@@ -96,11 +101,13 @@ export class Supervisor {
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
       attach: child => this.#limits.attach(child),
       boot: randomBytes(4).toString('hex'), host: options.host, port: options.port,
-      listener: predecessor?.listener ?? null, first: predecessor?.inheritance.firstWorker ?? 1,
+      listener: predecessor?.listener ?? null, anonymous: predecessor?.anonymous ?? null, first: predecessor?.inheritance.firstWorker ?? 1,
       onMessage: (worker, message) => this.#hearWorker(worker, message),
       onUnbound: reason => this.#fail(listenProblem(reason)),
       onStart: () => this.#describe(),
       onLeaving: worker => this.#tellControl({ type: 'worker-leaves', worker }),
+      onSilent: worker => options.onProblem(`worker ${worker} does not answer; another one takes its place.`),
+      mayReplace: () => this.#phase === 'running',
       onExit: (worker, segmentPrefix, how, restartMs) => {
         if (this.#successor === null) this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
         else this.#successor.send({ type: 'worker-exit', segmentPrefix })
@@ -172,7 +179,7 @@ export class Supervisor {
     this.#control.send({ type: 'stop' })
     await this.#control.retire(CONTROL_GRACE_MS)
     this.#successor = successor
-    const succeeded = await successor.succeed({ controlSocket: this.#run.socket, firstLimitsWorker: this.#limits.successorsFirst, firstWorker: this.#workers.next }, listener)
+    const succeeded = await successor.succeed({ controlSocket: this.#run.socket, firstLimitsWorker: this.#limits.successorsFirst, firstWorker: this.#workers.next }, listener, this.#workers.anonymous)
     if (!succeeded.ok) {
       this.#successor = null
       if (this.#isHandingOver()) {
@@ -299,6 +306,7 @@ export class Supervisor {
       case 'budgets': this.#limits.learn(message); return
       case 'ready':
         this.#controlReady = true
+        this.#admin = message.admin
         this.#announce()
         return
       case 'fatal':
@@ -321,7 +329,8 @@ export class Supervisor {
     if (bound === null || !this.#controlReady || !this.#workers.listening) return
     if (this.#phase === 'starting') this.#phase = 'running'
     this.#describe()
-    this.#settleStart?.(success({ host: bound.host, port: bound.port, tls: this.#workers.tls, keys: this.#keys }))
+    const { anonymous } = this.#workers
+    this.#settleStart?.(success({ host: bound.host, port: bound.port, tls: this.#workers.tls, admin: this.#admin, anonymous: anonymous === null ? null : { host: anonymous.host, port: anonymous.port, tls: false }, keys: this.#keys }))
     this.#settleStart = null
   }
 
@@ -330,7 +339,7 @@ export class Supervisor {
     if (this.#phase !== 'running' || bound === null || this.#limits.isGuest) return
     const { pids: workers, tls } = this.#workers
     try {
-      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls, controlSocket: this.#run.socket })
+      describeInstance(this.#options.data, { workers, control: this.#control.pid, sandbox: this.#sandbox?.pid ?? null, host: bound.host, port: bound.port, tls, admin: this.#admin, controlSocket: this.#run.socket })
     } catch (error) {
       // A full disk must not end what runs.
       this.#options.onProblem(`the list of processes in ${this.#options.data} cannot be written: ${error instanceof Error ? error.message : String(error)}`)

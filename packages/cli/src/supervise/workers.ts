@@ -1,10 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
-import { failure, success, type FromWorker, type LimitsToAuthority, type PaceToAuthority, type Pong, type ResolvedConfig, type Result, type TargetsToAuthority, type ToWorker } from '@headrace/contract'
+import { failure, success, type CoalesceToAuthority, type FromWorker, type LimitsToAuthority, type PaceToAuthority, type Pong, type ResolvedConfig, type Result, type TargetsToAuthority, type ToWorker } from '@headrace/contract'
 import { entry } from '../entry.ts'
+import { BackOff } from './back-off.ts'
 import { ChildSlot } from './child-slot.ts'
 import { forkProgram } from './fork-program.ts'
+import { isStopped } from './is-stopped.ts'
 import { openListener, type Listener } from './listener.ts'
 import { Pulse } from './pulse.ts'
+import { starvationOf } from './starvation.ts'
 
 export interface WorkersOptions {
   readonly count: number
@@ -18,6 +21,8 @@ export interface WorkersOptions {
   readonly port: number | null
   /** The socket that a predecessor handed over; null = one is bound. */
   readonly listener: Listener | null
+  /** The same of the listener where no key is asked for. */
+  readonly anonymous: Listener | null
   /** Number of the first worker. */
   readonly first: number
   /** Serves a new worker's leases on its channel. */
@@ -29,6 +34,10 @@ export interface WorkersOptions {
   readonly onStart: () => void
   /** A worker has a successor and finishes what it has begun. */
   readonly onLeaving: (worker: number) => void
+  /** A worker does not answer; another one is started for its place. */
+  readonly onSilent: (worker: number) => void
+  /** False = nobody is to be replaced now but who died: a hand-over is under way. */
+  readonly mayReplace: () => boolean
   readonly onExit: (worker: number, segmentPrefix: string, how: string, restartMs: number | null) => void
 }
 
@@ -56,13 +65,18 @@ export class Workers {
   #numbers: number
   #config: ResolvedConfig | null = null
   #listener: Listener | null = null
+  /** Where no key is asked for; null = nowhere, or not yet. */
+  #anonymous: Listener | null = null
   #opening = false
   #ending = false
   #rolling: Promise<unknown> = Promise.resolve()
+  /** A machine on which workers are silent again and again is not helped by further ones. */
+  readonly #silences = new BackOff(() => performance.now())
 
   constructor(options: WorkersOptions) {
     this.#options = options
     this.#listener = options.listener
+    this.#anonymous = options.anonymous
     this.#numbers = options.first + options.count - 1
     this.#workers = Array.from({ length: options.count }, (_, index) => this.#createWorker(options.first + index))
   }
@@ -74,6 +88,11 @@ export class Workers {
   /** Where they listen; null before there is a configuration that says so. */
   get bound(): Listener | null {
     return this.#listener
+  }
+
+  /** Where they listen without asking for keys. */
+  get anonymous(): Listener | null {
+    return this.#anonymous
   }
 
   get listening(): boolean {
@@ -131,6 +150,7 @@ export class Workers {
   async leave(): Promise<void> {
     this.#ending = true
     this.#listener?.close()
+    this.#anonymous?.close()
     for (const worker of this.#workers) this.#leave(worker)
     await Promise.all([...this.#leaving].map(({ slot }) => slot.retire(LONGEST_MS)))
   }
@@ -142,6 +162,7 @@ export class Workers {
     this.#fresh?.slot.abandon()
     // From now on the workers' own copies hold the socket: with the last of them it is closed, and nobody waits in its queue in vain.
     this.#listener?.close()
+    this.#anonymous?.close()
     await Promise.all([...this.#workers, ...this.#leaving].map(async ({ slot, pulse }) => {
       pulse?.stop()
       slot.send({ type: 'drain', graceMs, succeeded: false } satisfies ToWorker)
@@ -160,6 +181,7 @@ export class Workers {
   abandon(): void {
     this.#ending = true
     this.#listener?.close()
+    this.#anonymous?.close()
     for (const { slot } of [...this.#workers, ...this.#leaving]) slot.abandon()
     this.#fresh?.slot.abandon()
   }
@@ -178,7 +200,7 @@ export class Workers {
           if (worker !== this.#fresh) this.#options.onStart()
         },
         // Our own program speaks our own protocol.
-        onMessage: message => this.#hear(worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong),
+        onMessage: message => this.#hear(worker, message as FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | CoalesceToAuthority | Pong),
         onExit: (how, incarnation, restartMs) => {
           worker.pulse?.stop()
           worker.pulse = worker.listening = worker.configured = worker.metrics = null
@@ -192,9 +214,9 @@ export class Workers {
     return worker
   }
 
-  #hear(worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | Pong): void {
+  #hear(worker: WorkerState, message: FromWorker | LimitsToAuthority | TargetsToAuthority | PaceToAuthority | CoalesceToAuthority | Pong): void {
     // The authorities listen on the channel by themselves.
-    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace') return
+    if (message.type === 'limits' || message.type === 'targets' || message.type === 'pace' || message.type === 'coalesce') return
     if (message.type === 'pong') return worker.pulse?.beat()
     if (message.type === 'listening') {
       worker.listening = message
@@ -207,9 +229,33 @@ export class Workers {
     if (message.type === 'listening') onReady?.(success(undefined))
   }
 
-  /** A worker that hangs is worth no more than a dead one: it is ended, and its slot starts another. */
-  #feel({ slot }: WorkerState): Pulse {
-    return new Pulse({ ask: () => slot.send({ type: 'ping' }), onHung: () => slot.kill('SIGKILL'), now: () => performance.now() })
+  /**
+   * A worker that hangs is worth no more than a dead one. Long before that is certain its place is given to another one, as in a restart: if it was only slow, it finishes
+   * what it has begun and nobody loses anything.
+   */
+  #feel(worker: WorkerState): Pulse {
+    const starvation = starvationOf(worker.slot.pid)
+    return new Pulse({
+      ask: () => worker.slot.send({ type: 'ping' }),
+      // A stopped process waits for no core. Who takes a large configuration in would be followed by one that has the same to do.
+      excused: () => (starvation.look(performance.now()) && !isStopped(worker.slot.pid)) || this.#isConfiguring(worker),
+      onSilent: () => this.#relieve(worker), onHung: () => worker.slot.kill('SIGKILL'),
+    })
+  }
+
+  #relieve(worker: WorkerState): void {
+    this.#rolling = this.#rolling.then(async () => {
+      if (worker.pulse?.silent !== true || !this.#workers.includes(worker) || !this.#options.mayReplace() || this.#silences.next() > 0) return
+      this.#options.onSilent(worker.number)
+      const { pid } = worker.slot
+      const relieved = await this.#succeed(worker)
+      // Else it is given the rest of its time: what it holds comes back with its end.
+      if (relieved.ok && worker.slot.pid === pid && isStopped(pid)) worker.slot.kill('SIGKILL')
+    })
+  }
+
+  #isConfiguring({ configured }: WorkerState): boolean {
+    return configured === null || !('version' in configured) || configured.version !== this.#config?.version
   }
 
   async #succeed(old: WorkerState): Promise<Result<void, string>> {
@@ -235,7 +281,8 @@ export class Workers {
 
   #leave(old: WorkerState): void {
     const graceMs = this.#config?.server.drainMs ?? 0
-    old.pulse?.stop()
+    // Who is silent may hang: it goes on being felt.
+    if (old.pulse?.silent !== true) old.pulse?.stop()
     this.#leaving.add(old)
     this.#options.onLeaving(old.number)
     old.slot.send({ type: 'drain', graceMs, succeeded: true } satisfies ToWorker)
@@ -249,6 +296,19 @@ export class Workers {
     this.#opening = false
     if (!opened.ok) return this.#options.onUnbound(opened.error)
     if (this.#ending) return opened.value.close()
+    const { anonymous } = config.server
+    if (anonymous !== undefined && this.#anonymous === null) {
+      const other = await openListener(anonymous.host, anonymous.port)
+      if (!other.ok) {
+        opened.value.close()
+        return this.#options.onUnbound(other.error)
+      }
+      this.#anonymous = other.value
+      if (this.#ending) {
+        other.value.close()
+        return opened.value.close()
+      }
+    }
     this.#listener = opened.value
     for (const worker of this.#workers) {
       this.#sendListener(worker)
@@ -258,12 +318,16 @@ export class Workers {
 
   #sendListener({ slot }: WorkerState): void {
     if (this.#listener !== null) slot.send({ type: 'listener' } satisfies ToWorker, this.#listener.handle)
+    if (this.#anonymous !== null) slot.send({ type: 'listener', anonymous: true } satisfies ToWorker, this.#anonymous.handle)
   }
 
   #sendConfig({ slot }: WorkerState): void {
     if (this.#config === null || this.#listener === null) return
     const { host, port } = this.#listener
-    slot.send({ type: 'config', config: { ...this.#config, server: { ...this.#config.server, host, port } } } satisfies ToWorker)
+    const { anonymous } = this.#config.server
+    // Only where it is bound: one that came with a later configuration waits for a restart.
+    const bound = anonymous === undefined || this.#anonymous === null ? undefined : { ...anonymous, host: this.#anonymous.host, port: this.#anonymous.port }
+    slot.send({ type: 'config', config: { ...this.#config, server: { ...this.#config.server, host, port, anonymous: bound } } } satisfies ToWorker)
   }
 }
 

@@ -32,7 +32,12 @@ const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['an unknown section', 'modles: {}', '1:1', /unknown key `modles`; did you mean `models`\?/],
   ['an unknown key deep inside', 'server:\n  limits:\n    bodies: 5MiB', '3:5', /unknown key `bodies`/],
   ['a port out of range', 'server:\n  port: 70000', '2:9', /between 0 and 65535/],
+  ['an address to listen on without a port', 'admin: {listen: localhost}', '1:17', /address to listen on/],
+  ['an address to listen on with a path', 'admin: {listen: "127.0.0.1:1/x"}', '1:17', /address to listen on/],
+  ['an address to listen on with a port that is none', 'admin: {listen: "127.0.0.1:65536"}', '1:17', /address to listen on/],
+  ['two servers on one port', 'server: {port: 9}\nadmin: {listen: 9}', '2:17', /the public port is there already/],
   ['a size that is too big', 'server: {limits: {body: 10GiB}}', '1:25', /expected a size/],
+  ['less memory than a worker starts in', 'server: {limits: {memory: 1MiB}}', '1:27', /between 128MiB and 16384GiB/],
   ['a duration without sense', 'server: {drain: soon}', '1:17', /expected a duration/],
   ['a negative duration', 'server: {drain: -1}', '1:17', /expected a duration/],
   ['a CORS origin with a path', 'server: {cors_origins: ["https://a.test/x"]}', '1:25', /without a path/],
@@ -40,6 +45,7 @@ const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['an unknown provider without URL', 'providers:\n  acme: {}', '2:3', /give its `base_url`/],
   ['a provider id with a slash', 'providers:\n  a/b: {base_url: "https://a.test"}', '2:3', /a provider id/],
   ['a provider without its key', 'providers:\n  groq: {}', '2:3', /set GROQ_API_KEY/],
+  ['hedges that are too many', 'models: {m: {targets: [openai/a], hedge: {share: 50}}}', '1:50', /between 1 and 20/],
   ['an unknown dialect', 'providers: {openai: {dialect: soap}}', '1:31', /`openai-chat`/],
   ['a base URL with a query', 'providers: {x: {base_url: "https://a.test/v1?k=1"}}', '1:27', /no query/],
   ['a base URL with a password', 'providers: {x: {base_url: "https://u:p@a.test"}}', '1:27', /no user or password/],
@@ -71,6 +77,9 @@ const BAD: readonly (readonly [string, string, string, RegExp])[] = [
   ['a missing variable', 'providers:\n  openai:\n    credentials: ${NOPE}', '3:18', /`NOPE` is not set/],
   ['a missing file', 'providers: {openai: {credentials: "${file:nope}"}}', '1:35', /cannot be read \(ENOENT\)/],
   ['a reference that is not closed', 'server: {host: "${HOST"}', '1:16', /not closed/],
+  ['a deadline that is none', 'providers: {openai: {timeouts: {first_token: long}}}', '1:46', /expected a duration such as `60s`/],
+  ['deadlines of an unknown provider', 'timeouts: {opnai/x: {total: 1s}}', '1:12', /did you mean `openai`\?/],
+  ['deadlines of no target', 'timeouts: {openai: {total: 1s}}', '1:12', /expected a target/],
   ['too many attempts', 'relay: {max_attempts: 11}', '1:23', /between 1 and 10/],
 ]
 
@@ -99,9 +108,25 @@ test('without a file the environment switches providers on, and the sandbox is w
 test('empty sections and providers take their defaults', () => {
   const { config } = loaded('server:\nproviders:\n  openai:\nmodels:\nkeys:\nlog:\nrelay:\n')
   expect(config.server.port).toBe(8787)
-  expect(config.providers[0]?.timeouts).toEqual({ connect: 5_000, firstToken: 60_000, idle: 60_000, total: 600_000 })
+  expect(config.providers[0]?.timeouts).toEqual({})
   expect(config.log).toEqual({ retentionMs: 30 * 86_400_000, maxBytes: 10 * 2 ** 30 })
-  expect(config.policy).toEqual({ askUsage: true, logCalls: true, logBodies: 'none', logBodyLimit: 65_536, maxAttempts: 3, jsonDepth: 128, holdLimit: 262_144, fetchBytes: 0, fetchMs: 10_000 })
+  expect(config.policy).toEqual({ askUsage: true, logCalls: true, logBodies: 'none', logBodyLimit: 65_536, maxAttempts: 3, jsonDepth: 128, holdLimit: 262_144, coalesce: 'deterministic', fetchBytes: 0, fetchMs: 10_000 })
+})
+
+test('a model hedges only where its configuration says so', () => {
+  const hedges = (text: string) => loaded(`models: {m: ${text}}`).config.models[0]?.hedge
+  expect(hedges('openai/a')).toBeUndefined()
+  expect(hedges('{targets: [openai/a]}')).toBeUndefined()
+  expect(hedges('{targets: [openai/a], hedge: false}')).toBeUndefined()
+  expect(hedges('{targets: [openai/a], hedge: true}')).toEqual({ share: 0.05, leastMs: 10 })
+  expect(hedges('{targets: [openai/a], hedge: {share: 2, at_least: 1s}}')).toEqual({ share: 0.02, leastMs: 1_000 })
+})
+
+test('deadlines are what is said of provider, target and model, and no more', () => {
+  const { config } = loaded('providers: {openai: {timeouts: {idle: 30s}}}\ntimeouts: {"openai/o*": {first_token: 5m}}\nmodels: {fast: {targets: [openai/a], timeouts: {total: 20s, connect: 1s}}}\n')
+  expect(config.providers[0]?.timeouts).toEqual({ idle: 30_000 })
+  expect(config.timeouts).toEqual([{ name: 'openai/o*', timeouts: { firstToken: 300_000 } }])
+  expect(config.models[0]?.timeouts).toEqual({ total: 20_000, connect: 1_000 })
 })
 
 test('references are values: numbers where numbers are wanted, never YAML, never searched again', () => {
@@ -140,4 +165,14 @@ test('errors are printed with the line and a caret, but lines with secrets are n
   expect(printed).toContain('headrace.yaml:2:9: expected a whole number between 0 and 65535\n      port: x\n            ^')
   expect(printed).toContain('headrace.yaml:3:35: ')
   expect(printed).not.toContain('sk secret')
+})
+
+test.each([
+  ['9090', '127.0.0.1', 9090], ['"${PORT}"', '127.0.0.1', 9000], ['"0.0.0.0:9090"', '0.0.0.0', 9090], ['localhost:0', 'localhost', 0], ['"[::1]:9090"', '::1', 9090], ['admin.internal:1', 'admin.internal', 1],
+])('admin.listen: %s is %s, port %i', (written, host, port) => { expect(loaded(`admin: {listen: ${written}}`).config.server.admin).toEqual({ host, port }) })
+
+test('whoever lets admin keys come in plain text from elsewhere is warned', () => {
+  expect(loaded('admin: {listen: "0.0.0.0:1"}').warnings.join()).toMatch(/admin keys come to 0\.0\.0\.0 in plain text/)
+  expect(loaded('server: {tls: {cert: a, key: b}}\nadmin: {listen: "0.0.0.0:1"}').warnings).toEqual(loaded('server: {tls: {cert: a, key: b}}').warnings)
+  expect(loaded('admin: {listen: 1}').warnings).toEqual(loaded('{}').warnings)
 })

@@ -1,8 +1,10 @@
+import { hash, randomBytes } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { failure, success, type Result } from '../errors.ts'
+import type { ContextPolicy } from '../context.ts'
 import type { IdempotencyPolicy } from '../idempotency.ts'
 import type { KeyRecord } from '../principal.ts'
-import type { ResolvedConfig, ServerConfig } from '../resolved-config.ts'
+import type { AnonymousConfig, ResolvedConfig, ServerConfig } from '../resolved-config.ts'
 import type { ConfigError } from './config-error.ts'
 import { ConfigProblems } from './config-problems.ts'
 import { parseLocated, type LocatedDocument } from './located-document.ts'
@@ -14,6 +16,7 @@ import { resolveLimits } from './resolve-limits.ts'
 import { resolveModels } from './resolve-models.ts'
 import { resolvePrices } from './resolve-prices.ts'
 import { resolveProviders, type ProviderSources } from './resolve-providers.ts'
+import { resolveTargetTimeouts } from './resolve-timeouts.ts'
 import { locateIssues } from './schema-issues.ts'
 import { fileSchema, type ConfigFile } from './schema.ts'
 
@@ -59,26 +62,29 @@ function fromFile(configPath: string | null, path: string): string {
 
 function resolveFile(file: ConfigFile, options: LoadOptions, problems: ConfigProblems): ResolvedConfig {
   const providers = resolveProviders(file.providers ?? null, options, problems)
+  const server = resolveServer(file, options.path, problems)
   const limits = resolveLimits(file.limits ?? [], problems)
   const models = resolveModels(file.models ?? {}, providers, problems)
   const prices = resolvePrices(file.prices ?? {}, providers, problems)
   const catalogue = resolveCatalogue(file.catalogue, providers, options, problems)
   return {
     version: options.version,
-    server: resolveServer(file.server, options.path),
+    server,
     providers,
     models,
-    keys: resolveKeys(file.keys ?? [], options.keys, problems),
+    keys: [...resolveKeys(file.keys ?? [], options.keys, problems), ...anonymousKeys(file, server)],
     limits, prices, catalogue,
     budgets: resolveBudgets(file.budgets ?? [], { limits, prices, catalogue, models, logCalls: file.log.calls }, problems),
     capacity: resolveCapacity(file.capacity ?? {}, providers, problems),
+    timeouts: resolveTargetTimeouts(file.timeouts ?? {}, providers, problems),
     policy: {
-      askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit,
+      askUsage: file.relay.ask_usage, maxAttempts: file.relay.max_attempts, holdLimit: file.relay.hold_limit, coalesce: file.relay.coalesce,
       fetchBytes: file.relay.fetch_urls.enabled ? file.relay.fetch_urls.max_size : 0, fetchMs: file.relay.fetch_urls.timeout,
       logCalls: file.log.calls, logBodies: file.log.bodies, logBodyLimit: file.log.body_limit,
       jsonDepth: file.server.limits.json_depth,
     },
     idempotency: resolveIdempotency(file.idempotency),
+    contexts: resolveContexts(file.contexts),
     log: { retentionMs: file.log.retention, maxBytes: file.log.max_size },
   }
 }
@@ -87,18 +93,51 @@ function resolveIdempotency({ enabled, ttl, max_answer, max_size, after_crash }:
   return enabled ? { ttlMs: ttl, answerBytes: max_answer, totalBytes: max_size, afterCrash: after_crash } : null
 }
 
-function resolveServer(server: ConfigFile['server'], path: string | null): ServerConfig {
+function resolveContexts({ enabled, ttl, max_size, hot_size }: ConfigFile['contexts']): ContextPolicy | null {
+  return enabled ? { ttlMs: ttl, maxBytes: max_size, hotBytes: hot_size } : null
+}
+
+/** Names and addresses of this machine that nobody else reaches. */
+const LOOPBACK = /^(?:127(?:\.\d+){3}|::1|localhost)$/i
+
+/** The name of the key that requests without one count as. */
+const ANONYMOUS = 'anonymous'
+
+function resolveAnonymous({ server, keys }: ConfigFile, { listen, hosts, origins }: NonNullable<ConfigFile['anonymous']>, problems: ConfigProblems): AnonymousConfig {
+  if (listen.port !== 0 && listen.port === server.port && listen.host === server.host) problems.error(['anonymous', 'listen'], 'the public port is there already (`server.port`): choose another one')
+  if (!LOOPBACK.test(listen.host)) problems.warn(['anonymous', 'listen'], `whoever reaches ${listen.host} may call models there without a key: listen on 127.0.0.1, or see to it that nobody else does`)
+  if ((keys ?? []).some(key => key.name === ANONYMOUS)) problems.error(['anonymous'], `a key is named \`${ANONYMOUS}\`, as requests without a key are: give it another name`, 'key')
+  const lower = (names: readonly string[] | null | undefined): readonly string[] => (names ?? []).map(one => one.toLowerCase())
+  return { ...listen, hosts: lower(hosts), origins: lower(origins), token: randomBytes(32).toString('base64url') }
+}
+
+function anonymousKeys({ anonymous }: ConfigFile, server: ServerConfig): KeyRecord[] {
+  if (anonymous == null || server.anonymous === undefined) return []
+  return [{
+    keyId: `file:${ANONYMOUS}`, name: ANONYMOUS, digest: hash('sha256', server.anonymous.token), prefix: '', tenant: anonymous.tenant, team: anonymous.team ?? null, app: anonymous.app ?? null,
+    scopes: ['inference'], models: anonymous.models ?? null, createdAt: 0, expiresAt: null,
+  }]
+}
+
+function resolveServer(file: ConfigFile, path: string | null, problems: ConfigProblems): ServerConfig {
+  const { server, admin } = file
   const { limits } = server
+  const { listen } = admin
+  if (listen != null && listen.port !== 0 && listen.port === server.port && listen.host === server.host) problems.error(['admin', 'listen'], 'the public port is there already (`server.port`): choose another one, or leave `admin.listen` out')
+  if (listen != null && server.tls == null && !LOOPBACK.test(listen.host)) problems.warn(['admin', 'listen'], `admin keys come to ${listen.host} in plain text: set \`server.tls\`, or listen on 127.0.0.1`)
   return {
     host: server.host, port: server.port,
     tls: server.tls == null ? null : { cert: fromFile(path, server.tls.cert), key: fromFile(path, server.tls.key) },
     corsOrigins: server.cors_origins ?? [],
+    ...listen == null ? {} : { admin: listen },
+    ...file.anonymous == null ? {} : { anonymous: resolveAnonymous(file, file.anonymous, problems) },
     drainMs: server.drain,
     limits: {
-      headBytes: limits.head, bodyBytes: limits.body, jsonDepth: limits.json_depth, connections: limits.connections,
+      headBytes: limits.head, bodyBytes: limits.body, uploadBytes: limits.upload, jsonDepth: limits.json_depth, connections: limits.connections,
       connectionsPerAddress: limits.connections_per_address ?? limits.connections,
       requestsPerConnection: limits.requests_per_connection, headMs: limits.head_timeout, requestMs: limits.request_timeout,
       keepAliveMs: limits.keep_alive, stallMs: limits.stall,
+      ...limits.memory == null ? {} : { memoryBytes: limits.memory },
     },
   }
 }

@@ -2,6 +2,7 @@ import { closestName } from '../closest-name.ts'
 import type { ModelConfig, ProviderConfig } from '../resolved-config.ts'
 import type { ConfigProblems } from './config-problems.ts'
 import type { Path } from './located-document.ts'
+import { resolveTimeouts } from './resolve-timeouts.ts'
 import { MAX_MODEL_NAME, MAX_MODELS, MODEL_NAME, type ConfigFile } from './schema.ts'
 
 type ModelFile = NonNullable<ConfigFile['models']>[string]
@@ -25,7 +26,15 @@ export function resolveModels(file: Readonly<Record<string, ModelFile>>, provide
     })
     const own = typeof model === 'string' || Array.isArray(model) ? null : model
     const rescue = own?.rescue ?? undefined
-    return { name, targets, strict: own !== null && own.strict, ...(rescue === undefined ? {} : { rescue }) }
+    const hedge = own?.hedge ?? null
+    const shadow = own?.shadow ?? null
+    const coalesce = own?.coalesce ?? undefined
+    return {
+      name, targets, strict: own !== null && own.strict, ...(rescue === undefined ? {} : { rescue }), ...(coalesce === undefined ? {} : { coalesce }),
+      ...(own?.timeouts == null ? {} : { timeouts: resolveTimeouts(own.timeouts) }),
+      ...(hedge === null ? {} : { hedge: { share: hedge.share / 100, leastMs: hedge.at_least } }),
+      ...(shadow === null ? {} : { shadow: { target: resolveTarget(shadow.target, name.endsWith('*'), ids, [...path, 'shadow', 'target'], problems), share: shadow.share / 100, concurrency: shadow.concurrency } }),
+    }
   })
 }
 

@@ -1,6 +1,9 @@
 import type { KnownProvider } from '../known-provider.ts'
 import type { CredentialConfig, ProviderConfig } from '../resolved-config.ts'
+import type { DialectId } from '../snapshot.ts'
+import type { TokenGrant } from '../token-grant.ts'
 import type { ConfigProblems } from './config-problems.ts'
+import { resolveTimeouts } from './resolve-timeouts.ts'
 import { resolveBaseUrl, resolveProxy } from './resolve-url.ts'
 import { fileSchema, MAX_PROVIDERS, type ProviderFile } from './schema.ts'
 
@@ -15,7 +18,10 @@ export interface ProviderSources {
 const SANDBOX = 'sandbox'
 /** Headers that Headrace sets itself, and those that are credentials. */
 const RESERVED = /^(?:host|content-length|content-type|content-encoding|transfer-encoding|accept-encoding|connection|keep-alive|te|trailer|upgrade|expect|anthropic-version|proxy-.*)$/
-const CREDENTIAL_HEADERS = /^(?:authorization|x-api-key|api-key|cookie)$/
+const CREDENTIAL_HEADERS = /^(?:authorization|x-api-key|api-key|x-goog-api-key|cookie)$/
+
+/** How a server of a dialect usually wants its key. */
+const DIALECT_HEADERS = Object.freeze({ 'openai-chat': 'authorization', 'openai-responses': 'authorization', 'anthropic-messages': 'x-api-key', 'google-gemini': 'x-goog-api-key', 'ollama-chat': 'authorization' } as const satisfies Record<DialectId, string>)
 
 /**
  * The providers of the file's `providers` section; without that section, those whose key is in the environment.
@@ -39,7 +45,9 @@ export function resolveProviders(file: Readonly<Record<string, ProviderFile>> | 
 }
 
 function fromEnvironment(sources: ProviderSources): [string, ProviderFile][] {
-  return sources.known.filter(known => environmentKey(known, sources) !== null).map(known => [known.id, emptySettings()])
+  const isSet = (name: string | undefined): boolean => name !== undefined && Object.hasOwn(sources.env, name) && sources.env[name]?.trim() !== ''
+  // A key without its address is not this vendor's, or not yet.
+  return sources.known.filter(known => environmentKey(known, sources) !== null && [...known.baseUrl.matchAll(/\{(\w+)\}/g)].every(([, name]) => isSet(name))).map(known => [known.id, emptySettings()])
 }
 
 function emptySettings(): ProviderFile {
@@ -57,10 +65,13 @@ function environmentKey(known: KnownProvider, sources: ProviderSources): { reado
 }
 
 function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSources, problems: ConfigProblems): ProviderConfig | null {
-  const known = sources.known.find(provider => provider.id === id)
   const path = ['providers', id]
-  const ownUrl = id === SANDBOX && sources.sandboxUrl !== null ? sources.sandboxUrl : known?.baseUrl
+  const alike = settings.like == null ? undefined : sources.known.find(provider => provider.id === settings.like)
+  if (settings.like != null && alike === undefined) problems.error([...path, 'like'], `there is no provider \`${settings.like}\`. Known: ${sources.known.map(provider => provider.id).join(', ')}`)
+  const known = alike ?? sources.known.find(provider => provider.id === id)
+  const ownUrl = id === SANDBOX && sources.sandboxUrl !== null ? sources.sandboxUrl : known === undefined || settings.base_url != null ? undefined : customersUrl(known, path, sources, problems)
   const url = settings.base_url ?? ownUrl
+  if (url === null) return null
   if (url === undefined) {
     problems.error(path, `provider \`${id}\` is not one that Headrace knows: give its \`base_url\`. Known: ${sources.known.map(provider => provider.id).join(', ')}`, 'key')
     return null
@@ -72,17 +83,38 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
   const credentials = resolveCredentials(id, settings, known, sources, problems)
   checkHeaders(id, settings.headers ?? {}, problems)
   checkRepeats(settings.models ?? [], [...path, 'models'], problems)
-  const { timeouts } = settings
   return {
     id, dialect: settings.dialect ?? known?.dialect ?? 'openai-chat', baseUrl: baseUrl.ok ? baseUrl.value : '', credentials,
     headers: settings.headers ?? {},
-    timeouts: { connect: timeouts.connect, firstToken: timeouts.first_token, idle: timeouts.idle, total: timeouts.total },
+    timeouts: resolveTimeouts(settings.timeouts),
     proxy: proxy?.ok ? proxy.value : null,
+    ...(settings.api_version == null ? {} : { apiVersion: settings.api_version }),
+    tenant: settings.tenant,
     usageOption: settings.usage_option ?? known?.usageOption ?? true,
-    ...(settings.structured_output == null ? {} : { structuredOutput: settings.structured_output }),
+    ...structureOf(settings, known),
     ...(settings.prefill == null ? {} : { prefill: settings.prefill }),
+    // Another dialect there is another server's: what its vendor does otherwise is not known.
+    ...(known?.quirks === undefined || (settings.dialect != null && settings.dialect !== known.dialect) ? {} : { quirks: known.quirks }),
     models: settings.models ?? known?.models ?? [],
   }
+}
+
+const structureOf = ({ structured_output }: ProviderFile, known: KnownProvider | undefined): Pick<ProviderConfig, 'structuredOutput'> => {
+  const structuredOutput = structured_output ?? known?.structuredOutput
+  return structuredOutput === undefined ? {} : { structuredOutput }
+}
+
+/** A vendor's address with the parts that every customer has of their own; null = one is not in the environment. */
+function customersUrl({ id, baseUrl }: KnownProvider, path: readonly string[], sources: ProviderSources, problems: ConfigProblems): string | null {
+  let whole = true
+  const url = baseUrl.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = Object.hasOwn(sources.env, name) ? sources.env[name]?.trim() ?? '' : ''
+    if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(value)) return value
+    whole = false
+    problems.error(path, `provider \`${id}\` has an address that every customer has of their own: set ${name} in the environment, or write \`base_url\``, 'key')
+    return ''
+  })
+  return whole ? url : null
 }
 
 function resolveCredentials(id: string, settings: ProviderFile, known: KnownProvider | undefined, sources: ProviderSources, problems: ConfigProblems): CredentialConfig[] {
@@ -94,7 +126,9 @@ function resolveCredentials(id: string, settings: ProviderFile, known: KnownProv
   const seen = new Set<string>()
   return list.map((item, index) => {
     const place = isList ? [...path, index] : path
-    const value = typeof item === 'string' ? item : item.value
+    const token = typeof item === 'string' ? null : grantOf(item, place, problems)
+    if (token !== null) return { id: `${id}#${index + 1}`, header: 'authorization', value: '', token }
+    const value = typeof item === 'string' ? item : item.value ?? ''
     if (seen.has(value)) problems.error(place, 'this credential stands here twice: keep one of them')
     seen.add(value)
     if (!problems.interpolated(typeof item === 'string' ? place : [...place, 'value'])) {
@@ -106,16 +140,35 @@ function resolveCredentials(id: string, settings: ProviderFile, known: KnownProv
   })
 }
 
+type CredentialFile = Exclude<Extract<NonNullable<ProviderFile['credentials']>, { readonly header?: unknown }>, readonly unknown[]>
+/** What Azure's tokens for models are asked for. */
+const AZURE_SCOPE = 'https://cognitiveservices.azure.com/.default'
+
+/** Where tokens are got for a credential; null = it is one itself. */
+function grantOf({ value, header, oauth, entra }: CredentialFile, place: readonly (string | number)[], problems: ConfigProblems): TokenGrant | null {
+  if ([value, oauth, entra].filter(one => one != null).length !== 1) problems.error(place, 'give one of `value`, `oauth` and `entra`')
+  if (header != null && value == null) problems.error([...place, 'header'], 'tokens are sent in `authorization`: leave `header` out')
+  const given = oauth ?? entra
+  if (given == null) return null
+  const part = oauth == null ? 'entra' : 'oauth'
+  if (!problems.interpolated([...place, part, 'client_secret'])) problems.warn([...place, part, 'client_secret'], 'a client secret is written into the file; a reference such as `${NAME}` or `${file:/path}` keeps it out')
+  const common = { kind: 'client-credentials', clientId: given.client_id, clientSecret: given.client_secret } as const
+  if (oauth != null) return { ...common, tokenUrl: oauth.token_url, scope: oauth.scope ?? '' }
+  if (entra == null) return null
+  const authority = (entra.authority ?? 'https://login.microsoftonline.com').replace(/\/+$/, '')
+  return { ...common, tokenUrl: `${authority}/${entra.tenant}/oauth2/v2.0/token`, scope: entra.scope ?? AZURE_SCOPE }
+}
+
 /** How the provider wants its key: as it is known to, unless the file says that another dialect is spoken there; else as the dialect has it. */
 function credentialHeader(settings: ProviderFile, known: KnownProvider | undefined): string {
-  if (known === undefined || (settings.dialect != null && settings.dialect !== known.dialect)) return settings.dialect === 'anthropic-messages' ? 'x-api-key' : 'authorization'
+  if (known === undefined || (settings.dialect != null && settings.dialect !== known.dialect)) return DIALECT_HEADERS[settings.dialect ?? 'openai-chat']
   return known.auth === 'bearer' || known.auth === 'none' ? 'authorization' : known.auth
 }
 
 /** The key from the environment, but only for the vendor's own host: a key must not follow a changed `base_url` (invariant 9). */
 function defaultCredentials(id: string, settings: ProviderFile, known: KnownProvider | undefined, header: string, sources: ProviderSources, problems: ConfigProblems): CredentialConfig[] {
   if (known === undefined || known.auth === 'none') return []
-  if (settings.base_url != null && URL.parse(settings.base_url)?.origin !== URL.parse(known.baseUrl)?.origin) {
+  if (settings.base_url != null && !isVendors(settings.base_url, known)) {
     problems.warn(['providers', id], `provider \`${id}\` has a \`base_url\` of its own and no \`credentials\`: it is called without a key`)
     return []
   }
@@ -126,6 +179,16 @@ function defaultCredentials(id: string, settings: ProviderFile, known: KnownProv
   }
   if (!/^[\x21-\x7e]{1,8192}$/.test(key.value)) problems.error(['providers', id], `environment variable ${key.name} is no credential: it holds spaces, line ends or other characters that a key cannot have`, 'key')
   return [{ id: `${id}#1`, header, value: key.value }]
+}
+
+/** Where a part of the address is the customer's own, the rest of it must be the vendor's. */
+function isVendors(url: string, { baseUrl }: KnownProvider): boolean {
+  const origin = URL.parse(url)?.origin
+  const [vendors = ''] = /^\w+:\/\/[^/]+/.exec(baseUrl) ?? []
+  if (!vendors.includes('{')) return origin === URL.parse(baseUrl)?.origin
+  const pattern = vendors.split(/\{\w+\}/).map(RegExp.escape).join('[A-Za-z0-9-]+')
+  // A host that is the customer's altogether is nobody's vendor.
+  return origin !== undefined && !/\/\/\{\w+\}$/.test(vendors) && new RegExp(`^${pattern}$`).test(origin)
 }
 
 function checkHeaders(id: string, headers: Readonly<Record<string, string>>, problems: ConfigProblems): void {

@@ -33,9 +33,14 @@ const REFERENCE = String.raw`.*\$\{.+\}.*`
 const numeric = (pattern: string, wanted: string) => z.string().regex(new RegExp(`^(?:${pattern}|${REFERENCE})$`), { error: wanted })
 
 /** Milliseconds, written `500ms`, `30s`, `5m`, `2h`, `1d` or as a number. */
-export function duration(initial: string, least: number, most: number) {
-  const wanted = `expected a duration such as \`${initial}\`, between ${showDuration(least)} and ${showDuration(most)}`
-  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)?(ms|s|m|h|d)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseDuration(value), least, most, wanted, context)).prefault(initial)
+export const duration = (initial: string, least: number, most: number) => someDuration(initial, least, most).prefault(initial)
+
+/** The same without a default: something else decides where it is left out. */
+export const openDuration = (example: string, least: number, most: number) => someDuration(example, least, most).nullish()
+
+function someDuration(example: string, least: number, most: number) {
+  const wanted = `expected a duration such as \`${example}\`, between ${showDuration(least)} and ${showDuration(most)}`
+  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)?(ms|s|m|h|d)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseDuration(value), least, most, wanted, context))
 }
 
 function showDuration(ms: number): string {
@@ -44,12 +49,17 @@ function showDuration(ms: number): string {
 
 /** Bytes, written `64KiB`, `1MiB`, `10MB` or as a number. */
 export function size(initial: string, least: number, most: number) {
-  const wanted = `expected a size such as \`${initial}\`, between ${showSize(least)} and ${showSize(most)}`
-  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)? ?(B|[KMG]i?B)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseSize(value), least, most, wanted, context)).prefault(initial)
+  return sizeOf(initial, least, most).prefault(initial)
+}
+
+/** The same without a default. */
+export function sizeOf(example: string, least: number, most: number) {
+  const wanted = `expected a size such as \`${example}\`, between ${showSize(least)} and ${showSize(most)}`
+  return z.union([z.number(), numeric(String.raw`\d+(\.\d+)? ?(B|[KMG]i?B)?`, wanted)], { error: wanted }).transform((value, context) => inRange(parseSize(value), least, most, wanted, context))
 }
 
 function showSize(bytes: number): string {
-  return bytes >= 2 ** 20 ? `${bytes / 2 ** 20}MiB` : bytes >= 1024 ? `${bytes / 1024}KiB` : `${bytes}B`
+  return bytes >= 2 ** 30 ? `${bytes / 2 ** 30}GiB` : bytes >= 2 ** 20 ? `${bytes / 2 ** 20}MiB` : bytes >= 1024 ? `${bytes / 1024}KiB` : `${bytes}B`
 }
 
 /** An amount per window, written `600/min`. */
@@ -98,13 +108,26 @@ function inRange(value: number | null, least: number, most: number, wanted: stri
   return z.NEVER
 }
 
+/** Where to listen: `127.0.0.1:9090`, `[::1]:9090`, or a port alone, which is one of this machine alone. */
+export function listenAddress() {
+  const wanted = 'expected an address to listen on such as `127.0.0.1:9090`, or a port, which is then reached from this machine alone'
+  return z.union([z.number(), numeric(String.raw`(?:(?:\[[0-9A-Fa-f:.]+\]|[^\s/\[\]:@]{1,253}):)?\d{1,5}`, wanted)], { error: wanted }).transform((value, context) => {
+    const written = /^(?:\[?([^\]]+?)\]?:)?(\d+)$/.exec(String(value))
+    const port = Number(written?.[2] ?? -1)
+    if (Number.isInteger(port) && port >= 0 && port <= 65_535) return { host: written?.[1] ?? '127.0.0.1', port }
+    context.addIssue({ code: 'custom', message: wanted })
+    return z.NEVER
+  })
+}
+
 /** `true` or `false`; as strings too, since that is what a reference becomes. Left out = `initial`. */
 export const flag = (initial: boolean) => yesOrNo().prefault(initial)
 
 /** A flag that has no value of its own where it is left out: something else decides then. */
 export const openFlag = () => yesOrNo().nullish()
 
-function yesOrNo() {
+/** A flag that must be there. */
+export function yesOrNo() {
   return z.union([z.boolean(), numeric('true|false', 'expected `true` or `false`')], { error: 'expected `true` or `false`' }).transform((value, context) => {
     if (value === true || value === 'true') return true
     if (value === false || value === 'false') return false

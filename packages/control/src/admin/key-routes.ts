@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { generateKey } from '@headrace/stores'
-import type { KeyRecord } from '@headrace/contract'
+import { SCOPES, type KeyRecord } from '@headrace/contract'
 import { isFileKey } from '../config/config-keeper.ts'
 import { oneAtATime } from '../one-at-a-time.ts'
 import { changeError } from './change-answer.ts'
@@ -14,7 +14,7 @@ const MAX_KEYS = 100_000
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'expected letters, digits, `.`, `_`, `-`, at most 64, beginning with a letter or digit' })
 const newKeySchema = z.strictObject({
   name, team: name.nullable().default(null), app: name.nullable().default(null),
-  scopes: z.array(scopeSchema).min(1).max(2).default(['inference']),
+  scopes: z.array(scopeSchema).min(1).max(SCOPES.length).default(['inference']),
   models: z.array(z.string().regex(/^[^\p{Cc}\p{Cs}*]{0,255}[^\p{Cc}\p{Cs}]$/u)).max(1000).nullable().default(null).describe('Public model names, exact or with a trailing `*`; null = all.'),
   expiresAt: z.number().int().positive().nullable().default(null).describe('Unix ms; null = never.'),
 })

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { KeyRecord } from '@headrace/contract'
+import { SCOPES, type KeyRecord } from '@headrace/contract'
 import { isFileKey } from '../config/config-keeper.ts'
 
-export const scopeSchema = z.enum(['inference', 'admin'])
+export const scopeSchema = z.enum(SCOPES)
 /** A key as people may see it: no token, no digest. */
 export const keyViewSchema = z.object({
   keyId: z.string(), prefix: z.string(), name: z.string(), tenant: z.string(), team: z.string().nullable(), app: z.string().nullable(), scopes: z.array(scopeSchema),

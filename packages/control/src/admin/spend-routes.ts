@@ -7,11 +7,11 @@ import type { AdminServices } from './services.ts'
 import { adminOf, type TypedApp } from './typed-app.ts'
 
 /** What spending can be told apart by, as people ask for it. */
-const FIELDS = Object.freeze({ key: 'keyId', team: 'team', app: 'app', model: 'model', target: 'target', day: 'day', hour: 'hour' } as const satisfies Record<string, SpendField>)
+const FIELDS = Object.freeze({ key: 'keyId', team: 'team', app: 'app', model: 'model', target: 'target', kind: 'kind', day: 'day', hour: 'hour' } as const satisfies Record<string, SpendField>)
 const isField = (name: string): name is keyof typeof FIELDS => Object.hasOwn(FIELDS, name)
 
 const querySchema = z.strictObject({
-  by: z.string().max(100).optional().describe('One or several of `key`, `team`, `app`, `model`, `target`, `day`, `hour`, separated by commas. Default `model`. Empty = the sum of all.'),
+  by: z.string().max(100).optional().describe('One or several of `key`, `team`, `app`, `model`, `target`, `kind` (call, hedge, shadow), `day`, `hour`, separated by commas. Default `model`. Empty = the sum of all.'),
   since: z.coerce.number().int().min(0).optional().describe('Unix milliseconds, inclusive; counted in whole hours. Default: 30 days ago.'),
   until: z.coerce.number().int().min(0).optional().describe('Unix milliseconds, exclusive.'),
   limit: z.coerce.number().int().min(1).max(10_000).optional().describe('Default 1000; the dearest first.'),

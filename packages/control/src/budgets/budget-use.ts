@@ -49,7 +49,7 @@ function groupOf(rule: BudgetRule, tenant: string): Pick<CounterState, 'group' |
 
 function readLedger(path: string, since: number, byHour: boolean): readonly SpendRow[] {
   try {
-    return readSpend(path, { since, by: [...SCOPES.map(scope => FIELDS[scope]), ...byHour ? ['hour' as const] : []] })
+    return readSpend(path, { since, except: 'shadow', by: [...SCOPES.map(scope => FIELDS[scope]), ...byHour ? ['hour' as const] : []] })
   } catch (error) {
     // The writer is just making it.
     if (error instanceof Error && error.message.includes('no such table')) return []

@@ -1,4 +1,4 @@
-import { failure, success, type KeyRecord, type KeyStore, type ResolvedConfig, type Result } from '@headrace/contract'
+import { failure, success, type KeyRecord, type KeyStore, type ResolvedConfig, type Result, type ServerConfig } from '@headrace/contract'
 import type { ConfigError } from '@headrace/contract/config'
 import type { Fleet } from '../fleet/fleet.ts'
 import { oneAtATime } from '../one-at-a-time.ts'
@@ -96,7 +96,7 @@ export class ConfigKeeper {
         return { kind: 'invalid', ...compiled.error }
       }
       this.#warnOfRestart(compiled.value)
-      return this.#rollOut(compiled.value)
+      return this.#rollOut({ ...compiled.value, server: { ...compiled.value.server, admin: this.current.server.admin, anonymous: movedNowhere(compiled.value.server.anonymous, this.current.server.anonymous) } })
     })
   }
 
@@ -162,12 +162,21 @@ export class ConfigKeeper {
   }
 
   #warnOfRestart(next: ResolvedConfig): void {
-    const { host, port } = this.current.server
-    if (next.server.host === host && next.server.port === port) return
-    const warning = 'another `server.host` or `server.port` needs a restart: Headrace goes on listening where it does'
+    const { host, port, admin, anonymous } = this.current.server
+    const isSame = next.server.host === host && next.server.port === port && next.server.admin?.host === admin?.host && next.server.admin?.port === admin?.port
+      && next.server.anonymous?.host === anonymous?.host && next.server.anonymous?.port === anonymous?.port
+    if (isSame) return
+    const warning = 'another `server.host`, `server.port`, `anonymous.listen` or `admin.listen` needs a restart: Headrace goes on listening where it does'
     this.warnings = [...this.warnings, warning]
     this.#options.onWarning(warning)
   }
+}
+
+/** A listener stays where it is, with everything else as it is configured now; one that is no longer configured lets nobody in. */
+function movedNowhere(next: ServerConfig['anonymous'], now: ServerConfig['anonymous']): ServerConfig['anonymous'] {
+  if (now === undefined) return undefined
+  const { host, port } = now
+  return next === undefined ? { ...now, token: '' } : { ...next, host, port }
 }
 
 /** The file's own keys, which only the file can change. */

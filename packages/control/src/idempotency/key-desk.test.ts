@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { AfterCrash, IdempotencyClaim, KeptAnswer } from '@headrace/contract'
+import type { AfterCrash, IdempotencyClaim } from '@headrace/contract'
 import { KeyCalls, MemoryIdempotencyStore, type KeyOperation, type KeyResults } from '@headrace/stores'
 import { KeyDesk } from './key-desk.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
 const NAME = { tenant: 't', id: 'a' }
 const claimOf = (token: string, facts: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({ ...NAME, fingerprint: 'f', owner: 'alive', token, until: NOW + 3_600_000, ...facts })
-const ANSWER: KeptAnswer = { status: 200, headers: '', stream: false, body: Buffer.from('x') }
+const ANSWER = Buffer.from('x')
 const LONG = 60_000
 const never = (): AbortSignal => new AbortController().signal
 const settled = async (): Promise<void> => { for (let turn = 0; turn < 20; turn++) await null }

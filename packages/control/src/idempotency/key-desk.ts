@@ -1,17 +1,17 @@
-import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer } from '@headrace/contract'
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName } from '@headrace/contract'
 import type { KeyCalls } from '@headrace/stores'
 
 export interface KeyDeskOptions {
   /** The keys' one writer. */
   readonly keys: Pick<KeyCalls, 'run'>
   /** Reads beside the writer. */
-  readonly read: (name: IdempotencyName, now: number) => KeptAnswer | null
+  readonly read: (name: IdempotencyName, now: number) => Buffer | null
   readonly afterCrash: () => AfterCrash
   readonly wall: () => number
 }
 
-/** What a key is, and the answer where one is kept. */
-export interface Claimed { readonly state: ClaimState, readonly answer: KeptAnswer | null }
+/** What a key is, and the sealed answer where one is kept. */
+export interface Claimed { readonly state: ClaimState, readonly answer: Buffer | null }
 
 const keyOf = ({ tenant, id }: IdempotencyName): string => JSON.stringify([tenant, id])
 
@@ -53,7 +53,7 @@ export class KeyDesk {
   }
 
   /** False = the claim no longer stood. */
-  async settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): Promise<boolean> {
+  async settle(name: IdempotencyName, token: string, answer: Buffer | null, until: number): Promise<boolean> {
     const done = await this.#options.keys.run({ op: 'settle', name, token, answer, until })
     this.#wake(name)
     return done

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { packHeaded, unpackHeaded } from '@headrace/bytes'
-import type { KeptAnswer, KeyReply, KeyRequest } from '@headrace/contract'
+import type { KeyReply, KeyRequest } from '@headrace/contract'
 import type { KeyDesk } from './key-desk.ts'
 
 export interface KeyServer { close(): Promise<void> }
@@ -51,12 +51,12 @@ async function answer(desk: KeyDesk, incoming: IncomingMessage, response: Server
   switch (request.op) {
     case 'claim': {
       const { state, answer: kept } = await desk.claim(request.claim, Math.min(request.waitMs, LONGEST_WAIT_MS), AbortSignal.any([gone.signal, stopping]))
-      return kept === null ? reply(response, 200, { state, answer: null }, null)
-        : reply(response, 200, { state, answer: { status: kept.status, headers: kept.headers, stream: kept.stream } }, kept.body)
+      return reply(response, 200, { state, sealed: kept !== null }, kept)
     }
     case 'settle': {
-      const kept: KeptAnswer | null = request.answer === null ? null : { ...request.answer, body: packed.bytes }
-      return reply(response, 200, { done: await desk.settle(request.name, request.token, kept, request.until) }, null)
+      // A worker of a version that did not seal its answers: none of them goes to the disk.
+      if (typeof request.sealed !== 'boolean') return reply(response, 400, { problem: 'not understood' }, null)
+      return reply(response, 200, { done: await desk.settle(request.name, request.token, request.sealed ? packed.bytes : null, request.until) }, null)
     }
     case 'release': return reply(response, 200, { done: await desk.release(request.name, request.token) }, null)
     default: return reply(response, 400, { problem: 'not understood' }, null)

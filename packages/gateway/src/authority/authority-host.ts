@@ -1,5 +1,6 @@
 import type { ChildProcess, Serializable } from 'node:child_process'
-import type { AuthorityState, BudgetsToAuthority, LimitsToAuthority, LimitsToWorker, PaceToAuthority, SubjectView, TargetsToAuthority } from '@headrace/contract'
+import type { AuthorityState, BudgetsToAuthority, CoalesceToAuthority, LimitsToAuthority, LimitsToWorker, PaceToAuthority, SubjectView, TargetsToAuthority } from '@headrace/contract'
+import { CoalesceAuthority } from './coalesce-authority.ts'
 import { LeaseAuthority } from './lease-authority.ts'
 import { PaceAuthority } from './pace-authority.ts'
 import { readState, writeState } from './state-file.ts'
@@ -43,14 +44,15 @@ const TARGETS_MS = 50
 const TARGETS_TELL_MS = 1_000
 
 /**
- * The lease authority, the target authority and the pace authority at home in the supervisor: on the workers' IPC channels, with a clock, and with a file for what outlives a restart.
+ * The lease authority, the target authority, the pace authority and the coalesce authority at home in the supervisor: on the workers' IPC channels, with a clock, and with a file for what outlives a restart.
  *
  * When a supervisor succeeds another, counters move with all who hold of them, so that no limit is exceeded and none refuses in vain:
  *
  *   successor    guest --take--> waiting --state--> home      a guest's workers are served by the predecessor
  *   predecessor  home  --state--> away                        then its own, while they finish, by the successor
  *
- * How targets stand, and what is left of providers' limits, is not handed over: the successor finds out within seconds.
+ * How targets stand, and what is left of providers' limits, is not handed over: the successor finds out within seconds. Who runs which request is not either:
+ * workers of two supervisors make calls of their own.
  */
 export class AuthorityHost {
   readonly #options: AuthorityHostOptions
@@ -58,6 +60,7 @@ export class AuthorityHost {
   readonly #authority: LeaseAuthority
   readonly #targets: TargetAuthority
   readonly #pace: PaceAuthority
+  readonly #coalesce: CoalesceAuthority
   readonly #timers: readonly NodeJS.Timeout[]
   #place: 'home' | 'guest' | 'waiting' | 'away'
   #link: AuthorityLink | null
@@ -94,6 +97,7 @@ export class AuthorityHost {
     })
     this.#targets = new TargetAuthority({ now: () => performance.now(), wall: Date.now, random: Math.random, send })
     this.#pace = new PaceAuthority({ now: () => performance.now(), after: (ms, task) => { setTimeout(task, ms).unref() }, send })
+    this.#coalesce = new CoalesceAuthority(send)
     if (this.#place === 'home') this.#restore()
     this.#timers = [
       setInterval(() => this.#authority.sweep(), SWEEP_MS).unref(),
@@ -108,10 +112,12 @@ export class AuthorityHost {
   attach<Child extends ChildProcess>(child: Child): Child {
     const worker = this.#nextWorker++
     this.#children.set(worker, child)
+    this.#coalesce.workerCame(worker)
     child.on('message', message => {
       if (isLimits(message)) this.#receive(worker, message)
       else if (isTargets(message)) this.#targets.receive(worker, message)
       else if (isPace(message)) this.#pace.receive(worker, message)
+      else if (isCoalesce(message)) this.#coalesce.receive(worker, message)
     })
     // Not `exit`: what the worker said last may still be in the channel then, and says what it has used.
     child.once('disconnect', () => this.#gone(worker))
@@ -206,6 +212,7 @@ export class AuthorityHost {
     if (!this.#children.delete(worker)) return
     this.#targets.workerGone(worker)
     this.#pace.workerGone(worker)
+    this.#coalesce.workerGone(worker)
     if (this.#place === 'home') this.#authority.workerGone(worker)
     else if (this.#place === 'waiting') this.#later.push(() => this.#authority.workerGone(worker))
     else this.#link?.send({ type: 'gone', worker })
@@ -249,6 +256,7 @@ export class AuthorityHost {
 const isTargets = (message: unknown): message is TargetsToAuthority =>
   typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'targets'
 const isPace = (message: unknown): message is PaceToAuthority => typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'pace'
+const isCoalesce = (message: unknown): message is CoalesceToAuthority => typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'coalesce'
 const isLimits = (message: unknown): message is LimitsToAuthority =>
   typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'limits'
 const reason = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -49,7 +49,7 @@ class Rig {
     const target = { name: 'up/m', provider: 'up', model: 'm', price } as Target
     const x = new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', this.wall, this.now)
     Object.assign(x, { principal: WHO, model: 'm', maxOutput: tokens, target, plan: { model: 'm', targets: [target] }, attempts: 1 })
-    const admission = await this.limiters[worker]?.admit(x, Buffer.from('{}'), tokens)
+    const admission = await this.limiters[worker]?.admit(x, { body: Buffer.from('{}') }, tokens)
     if (!(admission instanceof Admission)) return admission?.kind ?? ''
     this.limiters[worker]?.beginAttempt(x, admission)
     return { x, admission }

@@ -100,7 +100,7 @@ export class LeaseSimulation {
     const x = new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', this.wall(), this.now)
     x.principal = who
     x.model = 'm'
-    const decided = worker.limiter.admit(x, Buffer.from('{}'), -1)
+    const decided = worker.limiter.admit(x, { body: Buffer.from('{}') }, -1)
     if (!(decided instanceof Promise)) return this.#decided(worker, x, began, holdMs, decided)
     void decided.then(late => {
       if (worker.alive) this.#decided(worker, x, began, holdMs, late)

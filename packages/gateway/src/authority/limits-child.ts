@@ -22,7 +22,7 @@ async function go(requests: number, holdMs: number): Promise<void> {
     const x = new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', Date.now(), performance.now())
     x.principal = { tenant: 't', team: null, app: null, keyId: 'k', endUser: null, scopes: new Set(), source: 'virtual-key' }
     const start = performance.now()
-    const decided = await limiter.admit(x, Buffer.from('{}'), 1)
+    const decided = await limiter.admit(x, { body: Buffer.from('{}') }, 1)
     waits.push(performance.now() - start)
     if (!(decided instanceof Admission)) {
       refused++

@@ -91,7 +91,7 @@ export class PaceSimulation {
         this.#attempt(worker, x, request, body, mark)
       },
       onShed: () => { this.shed++ },
-    }, body)
+    }, { body })
     if (turn.refusal !== null) this.shed++
   }
 
@@ -123,7 +123,7 @@ export class PaceSimulation {
         x.usage = { ...x.usage, inputTokens: request.input, outputTokens: request.written }
         x.upstreamStatus = 200
         x.responseBytes = request.written * 4
-        if (mark !== null) worker.learn(x, this.#target, body)
+        if (mark !== null) worker.learn(x, this.#target, { body })
       })
     })
   }

@@ -1,4 +1,4 @@
-import type { OutReason, SubjectKind, SubjectName } from '@headrace/contract'
+import type { OutReason, SubjectKind, SubjectName, SubjectNews } from '@headrace/contract'
 import { Latency } from './latency.ts'
 import { OutcomeWindow } from './outcome-window.ts'
 
@@ -46,6 +46,8 @@ export class Subject {
   holder = 0
   /** When something was last heard of it. */
   heardAt: number
+  /** While it is out: the time to the last first byte that was heard of. It is often told before the attempt's end. */
+  pace: 'unknown' | 'slow' | 'usual' = 'unknown'
   #outs = 0
   #backAt = Number.NEGATIVE_INFINITY
 
@@ -67,8 +69,20 @@ export class Subject {
     this.hard = hard
     this.until = now + cooldown
     this.holder = 0
+    this.pace = 'unknown'
     this.turn++
     this.wishes.clear()
+  }
+
+  /** Takes in what was heard of first bytes while it is out, and learns from what is slow. */
+  judgePace({ streamMs, jsonMs }: Pick<SubjectNews, 'streamMs' | 'jsonMs'>): void {
+    for (const ms of streamMs) this.pace = this.stream.probeIsSlow(ms) ? 'slow' : 'usual'
+    for (const ms of jsonMs) this.pace = this.json.probeIsSlow(ms) ? 'slow' : 'usual'
+  }
+
+  /** It has come back lately. */
+  isOnTrial(now: number): boolean {
+    return now - this.#backAt <= FORGIVEN_MS
   }
 
   /** Comes back. */

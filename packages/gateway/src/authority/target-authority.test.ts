@@ -144,6 +144,24 @@ describe('a target that fails now and then', () => {
     expect(sim.target('b/m')?.state).toBe('in')
   })
 
+  it('that comes back by the luck of its probe is out again after a few attempts, and one that had one failure is not', () => {
+    const { sim, one, two } = world()
+    mix([one, two], sim, 3, 0)
+    const back = (): void => {
+      passUntil(sim, () => one.choose(PLAN) === 0 || two.choose(PLAN) === 0, 20_000)
+      ;(one.choose(PLAN) === 0 ? one : two).attempt(A)
+    }
+    back()
+    for (let count = 0; count < 4; count++) one.attempt(A, count % 2 === 0 ? FAULT : {})
+    expect(one.choose(PLAN)).toBe(0)
+    one.attempt(A, FAULT)
+    expect(sim.target('a/m')).toMatchObject({ state: 'out', reason: 'error-rate' })
+    back()
+    one.attempt(A, FAULT)
+    for (let count = 0; count < 30; count++) one.attempt(A)
+    expect(sim.target('a/m')?.state).toBe('in')
+  })
+
   it('stays when all of them fail alike, or only one in ten does', () => {
     const alike = world()
     mix(alike.sim.workers, alike.sim, 3, 3)
@@ -183,6 +201,33 @@ describe('a target that is slow', () => {
       one.attempt(A, { ms: 1_000 })
       expect(sim.target('a/m')).toMatchObject({ state: 'out', reason: 'slow' })
     }
+  })
+
+  it('is not taken for well by a slow answer whose first byte was told before its end', () => {
+    const { sim, one, two } = world()
+    serve(sim, one, 60, 100)
+    serve(sim, one, 30, 1_000)
+    for (let round = 0; round < 2; round++) {
+      passUntil(sim, () => one.choose(PLAN) === 0, 20_000)
+      const probe = one.start(A)
+      probe.speak(1_000, true)
+      sim.pass(500)
+      probe.end({})
+      expect(sim.target('a/m')).toMatchObject({ state: 'out', reason: 'slow' })
+    }
+    // Nor where it is tried because the others are out.
+    for (let count = 0; count < 5; count++) two.attempt(B, FAULT)
+    sim.pass(100)
+    const late = two.start(A)
+    late.speak(1_000, true)
+    sim.pass(500)
+    late.end({})
+    expect(sim.target('a/m')?.state).toBe('out')
+    const soon = two.start(A)
+    soon.speak(110, true)
+    sim.pass(500)
+    soon.end({})
+    expect(sim.target('a/m')?.state).toBe('in')
   })
 
   it('is not held for slow by answers that are merely spread, or twice as slow', () => {

@@ -13,10 +13,14 @@ export interface TargetAuthorityOptions {
 
 /** Failures in a row that put a target out (Envoy's figure). */
 const STREAK = 5
-/** Failures among the attempts of the last ten seconds that put it out, if there are so many of them and the others fail far less. */
+/** Failures among the attempts of the last seconds that put it out, if there are so many of them and the others fail far less. */
 const RATE = 0.2
 const RATE_ATTEMPTS = 20
-const RATE_SECONDS = 10
+/** One that is just back shows sooner whether it is well: a probe that was answered says little of one that fails now and then. */
+const TRIAL_ATTEMPTS = 5
+const TRIAL_FAILURES = 2
+/** The short time is for those with many requests, whose good past would speak for them for long. */
+const RATE_SECONDS = [3, 10] as const
 const RATE_OVER_OTHERS = 3
 /** Subjects that are kept: names of models come from clients where a provider is addressed directly. */
 const MAX_SUBJECTS = 20_000
@@ -36,7 +40,7 @@ export class TargetAuthority {
   /** Those that time may change. */
   readonly #moving = new Set<Subject>()
   /** Those whose times to first byte have changed. */
-  readonly #timed = new Map<Subject, number>()
+  readonly #timed = new Map<Subject, readonly [stream: number, json: number]>()
   readonly #changed = new Set<Subject>()
   #estimatesAt = 0
 
@@ -123,19 +127,20 @@ export class TargetAuthority {
   /** What was seen in the present state. */
   #judge(subject: Subject, news: SubjectNews, now: number): void {
     if (subject.phase !== 'in') {
+      subject.judgePace(news)
       // Everything was out, so it was tried without a probe, and it answered.
       const well = news.answered > 0 && news.failed === 0 && !subject.hard
-      if (well && !(subject.reason === 'slow' && this.#stillSlow(subject, news))) this.#enter(subject, now)
+      if (well && (subject.reason !== 'slow' || subject.pace === 'usual')) this.#return(subject, now)
       return
     }
     for (const ms of news.streamMs) subject.stream.add(ms)
     for (const ms of news.jsonMs) subject.json.add(ms)
-    if (news.streamMs.length + news.jsonMs.length > 0) this.#timed.set(subject, this.#timed.get(subject) ?? 0)
+    if (news.streamMs.length + news.jsonMs.length > 0) this.#timed.set(subject, this.#timed.get(subject) ?? [0, 0])
     subject.streak = news.answered > 0 ? news.streak : subject.streak + news.failed
     if (subject.kind !== 'target') return
     if (subject.streak >= STREAK) return this.#leave(subject, 'failing', 0, false, now)
     if (news.hung) return this.#leave(subject, 'hung', 0, false, now)
-    if (news.failed > 0 && this.#failsMoreThanOthers(subject, now)) return this.#leave(subject, 'error-rate', 0, false, now)
+    if (news.failed > 0 && RATE_SECONDS.some(seconds => this.#failsMoreThanOthers(subject, seconds, now))) return this.#leave(subject, 'error-rate', 0, false, now)
     if (subject.stream.slow || subject.json.slow) this.#leave(subject, 'slow', 0, false, now)
   }
 
@@ -150,26 +155,23 @@ export class TargetAuthority {
         break
       case 'failed': return this.#leave(subject, news.rest?.reason ?? subject.reason ?? 'failing', news.rest?.ms ?? 0, news.rest?.hard ?? false, now)
       case 'answered': {
-        if (subject.reason !== 'slow' || !this.#stillSlow(subject, news)) return this.#enter(subject, now)
-        return this.#leave(subject, 'slow', 0, false, now)
+        subject.judgePace(news)
+        return this.#return(subject, now)
       }
     }
     this.#changed.add(subject)
   }
 
-  #stillSlow(subject: Subject, news: SubjectNews): boolean {
-    return news.streamMs.some(ms => subject.stream.probeIsSlow(ms)) || news.jsonMs.some(ms => subject.json.probeIsSlow(ms))
-  }
-
   /** Where everything fails - no network, a request that no engine survives - putting targets out helps nobody. */
-  #failsMoreThanOthers(subject: Subject, now: number): boolean {
-    const own = subject.window.sum(now, RATE_SECONDS)
+  #failsMoreThanOthers(subject: Subject, seconds: number, now: number): boolean {
+    const own = subject.window.sum(now, seconds)
     const attempts = own.answered + own.failed
-    if (attempts < RATE_ATTEMPTS || own.failed < RATE * attempts) return false
+    const onTrial = subject.isOnTrial(now) && own.failed >= TRIAL_FAILURES
+    if (attempts < (onTrial ? TRIAL_ATTEMPTS : RATE_ATTEMPTS) || own.failed < RATE * attempts) return false
     let answered = 0, failed = 0
     for (const other of this.#subjects.values()) {
       if (other === subject || other.kind !== 'target' || other.phase !== 'in') continue
-      const seen = other.window.sum(now, RATE_SECONDS)
+      const seen = other.window.sum(now, seconds)
       answered += seen.answered
       failed += seen.failed
     }
@@ -180,6 +182,12 @@ export class TargetAuthority {
     subject.leave(reason, ms, hard, now, this.#options.random)
     this.#moving.add(subject)
     this.#changed.add(subject)
+  }
+
+  /** It was answered while it was out. One that did not answer in time, and does now, but late, is slow. */
+  #return(subject: Subject, now: number): void {
+    if (subject.pace === 'slow' && (subject.reason === 'slow' || subject.reason === 'hung')) this.#leave(subject, 'slow', 0, false, now)
+    else this.#enter(subject, now)
   }
 
   #enter(subject: Subject, now: number): void {
@@ -198,9 +206,9 @@ export class TargetAuthority {
   #refresh(now: number): void {
     this.#estimatesAt = now
     for (const [subject, told] of this.#timed) {
-      const p95 = subject.quantile(0.95)
-      if (Math.abs(p95 - told) <= told * 0.1) continue
-      this.#timed.set(subject, p95)
+      const times = [subject.stream.quantile(0.95), subject.json.quantile(0.95)] as const
+      if (!hasMoved(told[0], times[0]) && !hasMoved(told[1], times[1])) continue
+      this.#timed.set(subject, times)
       this.#changed.add(subject)
     }
     for (const [key, subject] of this.#subjects) {
@@ -223,6 +231,7 @@ export class TargetAuthority {
     return {
       subject: subject.name, turn: subject.turn, out: subject.reason, forMs: subject.phase === 'out' ? Math.max(1, Math.round(subject.until - now)) : 0, hard: subject.hard,
       token: subject.phase === 'offered' && subject.holder === worker, p50: subject.quantile(0.5), p95: subject.quantile(0.95),
+      streamP95: subject.stream.quantile(0.95), jsonP95: subject.json.quantile(0.95),
     }
   }
 
@@ -240,6 +249,7 @@ export class TargetAuthority {
   }
 }
 
+const hasMoved = (told: number, now: number): boolean => Math.abs(now - told) > told * 0.1
 const sum = (counts: ReadonlyMap<number, number>): number => [...counts.values()].reduce((total, count) => total + count, 0)
 
 function set(counts: Map<number, number>, worker: number, count: number): void {

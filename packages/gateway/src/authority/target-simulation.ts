@@ -1,5 +1,4 @@
 import { Exchange, type ErrorKind, type Plan, type Snapshot, type SubjectView, type Target } from '@headrace/contract'
-import type { Lane } from '../orchestration/health/lane.ts'
 import { Route } from '../orchestration/health/route.ts'
 import { TargetBoard } from '../orchestration/health/target-board.ts'
 import { TargetPicker } from '../orchestration/health/target-picker.ts'
@@ -27,29 +26,41 @@ export class SimulatedWorker {
     return index
   }
 
-  /** Begins an attempt; the returned function ends it. */
+  /** Begins an attempt; the returned function ends it, its first byte included. */
   begin(target: Target): (went?: Went) => void {
+    const { speak, end } = this.start(target)
+    return (went = {}) => {
+      const { error, ms = error === undefined ? 50 : 0, stream = true } = went
+      if (ms > 0) speak(ms, stream)
+      end(went)
+    }
+  }
+
+  /** Begins an attempt; `speak` is its first byte, `end` its end. */
+  start(target: Target): { readonly speak: (ms: number, stream: boolean) => void, readonly end: (went: Went) => void } {
     const lane = this.board.lane(target)
     const ticket = this.board.begin(lane, this.#world.now)
     this.#world.settle()
-    return (went = {}) => this.#end(lane, ticket, went)
+    let spoke = false
+    return {
+      speak: (ms, stream) => {
+        spoke = true
+        this.board.firstByte(lane, ticket, stream, ms, this.#world.now)
+      },
+      end: ({ error, status = 0, retryAfterMs = 0 }) => {
+        const x = new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', 0, 0)
+        x.error = error ?? null
+        x.upstreamStatus = status
+        if (spoke) x.firstByteAt = 1
+        this.board.end(lane, ticket, x, retryAfterMs)
+        this.#world.settle()
+      },
+    }
   }
 
   /** A whole attempt. */
   attempt(target: Target, went: Went = {}): void {
     this.begin(target)(went)
-  }
-
-  #end(lane: Lane, ticket: number, { error, status = 0, retryAfterMs = 0, ms = error === undefined ? 50 : 0, stream = true }: Went): void {
-    const x = new Exchange('x', {} as Snapshot, 'openai-chat', 'chat', 0, 0)
-    x.error = error ?? null
-    x.upstreamStatus = status
-    if (ms > 0) {
-      x.firstByteAt = 1
-      this.board.firstByte(lane, ticket, stream, ms, this.#world.now)
-    }
-    this.board.end(lane, ticket, x, retryAfterMs)
-    this.#world.settle()
   }
 }
 

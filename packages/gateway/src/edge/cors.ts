@@ -2,7 +2,7 @@ import type { RequestHead } from '@headrace/contract'
 import { isTokenList } from './header-text.ts'
 
 /** Headers of ours that a page's script may read. */
-const EXPOSED = 'access-control-expose-headers: x-request-id, headrace-target, retry-after\r\n'
+const EXPOSED = 'access-control-expose-headers: x-request-id, headrace-target, headrace-coalesced, retry-after\r\n'
 /** Bytes of asked header names that a preflight answer repeats at most. */
 const ASKED_LIMIT = 2_048
 

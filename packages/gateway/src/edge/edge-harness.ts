@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { ERROR_POLICY, type ClientSink, type RequestHead, type ServerLimits } from '@headrace/contract'
 import { refuseCoding } from './content-coding.ts'
+import type { BodyMemory } from './door.ts'
 import { createEdge, type Edge, type EdgeOptions } from './edge.ts'
 
 /** For tests of this folder: an edge on a real socket and raw clients for it. */
@@ -9,6 +10,9 @@ export const LIMITS: ServerLimits = {
   headBytes: 16_384, bodyBytes: 100_000, jsonDepth: 64, connections: 1_000, connectionsPerAddress: 1_000, requestsPerConnection: 1_000,
   headMs: 15_000, requestMs: 60_000, keepAliveMs: 60_000, stallMs: 30_000,
 }
+
+/** There is always memory. */
+export const PLENTY: BodyMemory = { setAside: () => ({ grow: () => null, arrived: () => undefined, end: () => undefined }) }
 
 /** What `serve` or `local` was given. */
 export interface Seen { readonly kind: 'serve' | 'local', readonly head: RequestHead, readonly body: string, readonly sink: ClientSink }
@@ -33,6 +37,7 @@ export async function startEdge(options: Partial<EdgeOptions> = {}): Promise<Har
     serve: (_dialect, _operation, head, body, sink) => answer('serve')(head, body, sink),
     local: answer('local'),
     admit: refuseCoding,
+    memory: PLENTY,
     encodeError: error => ({ status: ERROR_POLICY[error.kind].status, headers: 'content-type: application/json\r\n', body: JSON.stringify({ kind: error.kind, message: error.message }) }),
     ...options,
   })

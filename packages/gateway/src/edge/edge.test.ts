@@ -336,7 +336,7 @@ describe.each(LANES)('%s lane', listener => {
       return { subject, text }
     }
     expect((await visit()).subject).toBe('CN=first.test')
-    edge.reload({ limits: LIMITS, tls: second, corsOrigins: [] })
+    edge.reload({ limits: LIMITS, tls: second, corsOrigins: [], controlSocket: null })
     const visited = await visit()
     expect(visited.subject).toBe('CN=second.test')
     expect(visited.text).toContain('HTTP/1.1 200 ')

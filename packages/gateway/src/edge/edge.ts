@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
-import type { ClientSink, DialectId, GatewayError, Operation, RequestHead, Serve, ServerLimits } from '@headrace/contract'
+import type { ClientSink, GatewayError, RequestHead, Serve, ServerLimits } from '@headrace/contract'
 import { AddressCap } from './address-cap.ts'
 import { compileCors } from './cors.ts'
-import { Door, refusal, renderRefusal, type Refusal } from './door.ts'
+import { Door, refusal, renderRefusal, type BodyMemory, type Incoming, type Refusal, type Routes, type Upgrades } from './door.ts'
 import { FastConnection } from './fast-connection.ts'
 import { LINGER_MS } from './linger.ts'
 import { SlowLane } from './slow-lane.ts'
@@ -15,16 +15,21 @@ export interface EdgeOptions {
   readonly tls: { readonly cert: string, readonly key: string } | null
   /** Allowed origins, `*` = any; empty = no CORS headers. */
   readonly corsOrigins: readonly string[]
-  /** Exact path -> model call. */
-  readonly routes: ReadonlyMap<string, { readonly dialect: DialectId, readonly operation: Operation }>
+  readonly routes: Routes
   /** POST on a route, with the whole body in hand. */
   readonly serve: Serve
   /** Called once the head is complete and the body is not wholly there yet; an error refuses the request before its body is read. */
   readonly admit: (head: RequestHead) => GatewayError | null
+  /** Asked for every body that is large or does not arrive with its head. */
+  readonly memory: BodyMemory
   /** A well-formed request that is no model call and is not relayed. */
   readonly local: (head: RequestHead, body: Buffer, sink: ClientSink) => void
-  /** Unix socket of the control surface, to which `/admin/v1`, `/metrics` and exactly `/` are relayed; null = none. */
+  /** Unix socket of the control surface, to which `/admin/v1`, `/metrics` and exactly `/` are relayed; null = they are no paths of this edge. */
   readonly controlSocket: string | null
+  /** Connections that go on as WebSockets; null or left out = none do. */
+  readonly upgrades?: Upgrades | null
+  /** Requests whose bodies are passed on as they come; null or left out = none are. */
+  readonly incoming?: Incoming | null
   /** Text of the edge's own refusals. `body` is latin1, `headers` are whole lines. */
   readonly encodeError: (error: GatewayError, requestId: string, head: RequestHead | null) => { status: number, headers: string, body: string }
   /** `node-http` = the slow lane alone, for the differential test. */
@@ -38,7 +43,7 @@ export interface Edge {
   /** Resolves with the real address (port 0 = any free one). Rejects if it cannot be bound. */
   listen(where: { readonly host: string, readonly port: number } | SharedSocket): Promise<{ host: string, port: number }>
   /** Affects new connections' certificates and every connection's limits; a change between TLS and plain text needs a restart. */
-  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void
+  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins' | 'controlSocket'>): void
   /**
    * Stops accepting, lets answers finish for `graceMs`, tells those that are left to end now, and cuts what is there a second later.
    * `succeeded`: somebody else accepts from the same socket; clients are told with their next answer and meet no end that they could not foresee.
@@ -109,9 +114,10 @@ class FrontDoor implements Edge {
     return { host: address.address, port: address.port }
   }
 
-  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins'>): void {
+  reload(change: Pick<EdgeOptions, 'limits' | 'tls' | 'corsOrigins' | 'controlSocket'>): void {
     if (change.tls !== null) this.#tls?.setSecureContext(change.tls)
     this.#door.limits = change.limits
+    this.#door.controlSocket = change.controlSocket
     this.#door.cors = compileCors(change.corsOrigins)
     this.#lane.reload()
     if (this.#sweeper !== null) this.#startSweeping()

@@ -1,17 +1,16 @@
 import type { Socket } from 'node:net'
-import { ERROR_POLICY } from '@headrace/contract'
-import { bodyTooLarge, refusal, renderRefusal, shuttingDown, type Connection, type Door, type Refusal, type Route } from './door.ts'
+import type { GatewayError } from '@headrace/contract'
+import { bodyTooLarge, refusal, refusalOf, renderRefusal, shuttingDown, SMALL_BODY_BYTES, type BodyShare, type Connection, type Door, type Refusal, type Route } from './door.ts'
 import { FastExchange } from './fast-exchange.ts'
 import { COMPLETE, INCOMPLETE, TARGET_START } from './head-scan.ts'
 import { isHost } from './host.ts'
 import { LINGER_BYTES, LINGER_MS } from './linger.ts'
+import { releaseRead } from './release-read.ts'
 
 /** A head in more pieces than this goes to `node:http`: each piece is scanned from the start. */
 const HEAD_PIECES = 4
 /** Bytes of later requests kept while one is being answered; then the socket is not read. */
 const STASH_LIMIT = 65_536
-/** Room for a body that has only begun to arrive. */
-const FIRST_BODY_BYTES = 16_384
 const NOTHING = Buffer.alloc(0)
 
 /**
@@ -43,6 +42,8 @@ export class FastConnection implements Connection {
   #body: Buffer = NOTHING
   #bodyFilled = 0
   #bodyLength = 0
+  /** Memory that is set aside for the request's body; null = it needs none. */
+  #share: BodyShare | null = null
   #served = 0
   #closeAfter = false
   /** When the first byte of the request that is being read came; 0 = none. */
@@ -87,6 +88,7 @@ export class FastConnection implements Connection {
   /** Sends the last text of an answer; the next request may be read. */
   finish(text: string): void {
     this.#exchange = null
+    if (this.#share !== null) this.#giveBack()
     if (this.#closeAfter || this.door.draining) return this.#close(text)
     if (!this.send(text)) {
       this.#phase = FLUSHING
@@ -140,11 +142,12 @@ export class FastConnection implements Connection {
     switch (this.#phase) {
       case IDLE: return this.#consume(chunk)
       case HEAD: return this.#consume(Buffer.concat([this.#held, chunk]))
-      case BODY: return this.#collect(chunk)
+      case BODY: return this.#collect(chunk, true)
       case BUSY:
       case FLUSHING: return this.#stash(chunk)
       case CLOSING:
         this.#discarded += chunk.length
+        releaseRead(chunk)
         if (this.#discarded > LINGER_BYTES) this.destroy()
     }
   }
@@ -187,6 +190,7 @@ export class FastConnection implements Connection {
     this.#phase = GONE
     this.#held = this.#body = NOTHING
     exchange?.gone()
+    this.#giveBack()
   }
 
   /** Takes requests out of `bytes` until one is in flight, or more bytes are needed. A loop, so that pipelines do not recurse. */
@@ -205,7 +209,8 @@ export class FastConnection implements Connection {
     if (state === INCOMPLETE && bytes.length < door.limits.headBytes && this.#pieces < HEAD_PIECES) return this.#awaitHead()
     if (state !== COMPLETE || scan.headEnd > door.limits.headBytes) return this.#handOver(bytes)
     const head = bytes.latin1Slice(0, scan.headEnd)
-    const route = door.rules.routes.get(head.slice(TARGET_START, scan.pathEnd))
+    const path = head.slice(TARGET_START, scan.pathEnd)
+    const route = door.rules.routes.get(path)
     if (route === undefined) return this.#handOver(bytes)
     const host = head.slice(scan.hostStart, scan.hostEnd)
     if (host !== door.lastHost) {
@@ -215,7 +220,7 @@ export class FastConnection implements Connection {
     this.#pieces = 0
     this.#closeAfter = scan.close
     this.#served++
-    const exchange = this.#exchange = new FastExchange(this, head, scan.pathEnd, scan.targetEnd, scan.lines)
+    const exchange = this.#exchange = new FastExchange(this, head, path, scan)
     return this.#takeBody(bytes, exchange, route, scan.headEnd, scan.contentLength)
   }
 
@@ -232,47 +237,49 @@ export class FastConnection implements Connection {
   #takeBody(bytes: Buffer, exchange: FastExchange, route: Route, start: number, length: number): boolean {
     const end = start + length
     if (end <= bytes.length && length <= this.door.limits.bodyBytes) {
+      if (length > SMALL_BODY_BYTES) {
+        const denied = this.#take(length)
+        if (denied !== null) return this.#refuse(refusalOf(denied), exchange)
+      }
       this.#held = end === bytes.length ? NOTHING : bytes.subarray(end)
       this.#serve(exchange, route, bytes.subarray(start, end))
       return true
     }
     this.#held = NOTHING
     if (length > this.door.limits.bodyBytes) return this.#refuse(bodyTooLarge(this.door.limits.bodyBytes), exchange)
-    const refused = this.door.rules.admit(exchange)
-    if (refused !== null) return this.#refuse({ error: refused, status: ERROR_POLICY[refused.kind].status }, exchange)
+    const refused = this.door.rules.admit(exchange) ?? this.#take(length)
+    if (refused !== null) return this.#refuse(refusalOf(refused), exchange)
     this.#since = this.#phase === HEAD ? this.#since : this.door.deadline(0)
     this.#deadline = this.#since + this.door.limits.requestMs
     this.#phase = BODY
     this.#route = route
     this.#bodyLength = length
     this.#bodyFilled = 0
-    this.#body = Buffer.allocUnsafeSlow(Math.min(length, Math.max(FIRST_BODY_BYTES, 2 * (bytes.length - start))))
-    this.#collect(bytes.subarray(start))
+    this.#body = Buffer.allocUnsafeSlow(length)
+    this.#collect(bytes.subarray(start), false)
     return false
   }
 
-  /** The buffer grows with what really came: an announced length alone costs nothing. */
-  #collect(chunk: Buffer): void {
+  /** The buffer is as large as was announced, and memory is set aside for it: the kernel gives the pages only as they are filled. `own`: a read that nobody else keeps. */
+  #collect(chunk: Buffer, own: boolean): void {
     const wanted = Math.min(chunk.length, this.#bodyLength - this.#bodyFilled)
     const filled = this.#bodyFilled + wanted
-    if (filled > this.#body.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#bodyLength, Math.max(filled, 2 * this.#body.length)))
-      this.#body.copy(grown, 0, 0, this.#bodyFilled)
-      this.#body = grown
-    }
     chunk.copy(this.#body, this.#bodyFilled, 0, wanted)
     this.#bodyFilled = filled
+    this.#held = wanted === chunk.length ? NOTHING : chunk.subarray(wanted)
+    if (own && this.#held === NOTHING) releaseRead(chunk)
     if (filled < this.#bodyLength) return
     const body = this.#body
     this.#body = NOTHING
-    this.#held = wanted === chunk.length ? NOTHING : chunk.subarray(wanted)
     // Answered at once, it is `#next` that goes on with what is held.
     if (this.#exchange !== null && this.#route !== null) this.#serve(this.#exchange, this.#route, body)
   }
 
   #serve(exchange: FastExchange, route: Route, body: Buffer): void {
     this.#phase = BUSY
+    const share = this.#share
     this.door.rules.serve(route.dialect, route.operation, exchange, body, exchange)
+    if (share !== null) share.arrived()
   }
 
   /** The last answer is out: on to the next request. */
@@ -305,6 +312,20 @@ export class FastConnection implements Connection {
     return false
   }
 
+  /** Sets memory aside for a whole body. */
+  #take(bytes: number): GatewayError | null {
+    const share = this.door.rules.memory.setAside(bytes)
+    if (!('end' in share)) return share
+    this.#share = share
+    return null
+  }
+
+  #giveBack(): void {
+    const share = this.#share
+    this.#share = null
+    share?.end()
+  }
+
   #refuse(refused: Refusal, exchange: FastExchange | null): false {
     this.#exchange = null
     this.#close(renderRefusal(this.door, refused, exchange))
@@ -316,6 +337,7 @@ export class FastConnection implements Connection {
     this.#phase = CLOSING
     this.#deadline = this.door.deadline(LINGER_MS)
     this.#held = this.#body = NOTHING
+    this.#giveBack()
     this.#socket.end(text, 'latin1')
     if (this.#socket.writableLength > 0) {
       this.#deadline = Infinity

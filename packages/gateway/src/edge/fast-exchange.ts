@@ -1,7 +1,7 @@
 import type { ClientListener, ClientSink, RequestHead } from '@headrace/contract'
 import { corsLines } from './cors.ts'
 import type { FastConnection } from './fast-connection.ts'
-import { FIELDS_PER_LINE, TARGET_START } from './head-scan.ts'
+import { FIELDS_PER_LINE, nameBit, type HeadScan } from './head-scan.ts'
 import { isHeaderBlock, statusLine } from './header-text.ts'
 
 /** Streamed text waits for what follows it, but never more than this many bytes. */
@@ -30,18 +30,20 @@ export class FastExchange implements RequestHead, ClientSink {
   readonly #connection: FastConnection
   readonly #head: string
   readonly #lines: readonly number[]
+  readonly #names: number
   #state = WAITING
   /** Framed text not yet handed to the socket: the head, and what more follows. */
   #out = ''
   #full = false
 
-  /** `head` is the whole head as latin1, its target ending at `targetEnd`; `lines` as `HeadScan.lines`. */
-  constructor(connection: FastConnection, head: string, pathEnd: number, targetEnd: number, lines: readonly number[]) {
+  /** `head` is the whole head as latin1, as `scan` has just read it. */
+  constructor(connection: FastConnection, head: string, path: string, { pathEnd, targetEnd, lines, names }: HeadScan) {
     this.#connection = connection
-    this.path = head.slice(TARGET_START, pathEnd)
+    this.path = path
     this.query = pathEnd === targetEnd ? '' : head.slice(pathEnd + 1, targetEnd)
     this.#head = head
     this.#lines = lines
+    this.#names = names
   }
 
   get remoteAddress(): string {
@@ -49,6 +51,7 @@ export class FastExchange implements RequestHead, ClientSink {
   }
 
   header(name: string): string | undefined {
+    if ((this.#names & nameBit(name.length, name.charCodeAt(0))) === 0) return undefined
     const lines = this.#lines
     for (let line = 0; line < lines.length; line += FIELDS_PER_LINE) {
       const start = lines[line]!

@@ -58,6 +58,8 @@ export class HeadScan {
   hostStart = 0
   hostEnd = 0
   lines: number[] = []
+  /** `nameBit` of every header that is there. */
+  names = 0
 
   scan(bytes: Uint8Array): ScanState {
     const afterLine = this.#scanRequestLine(bytes)
@@ -90,6 +92,7 @@ export class HeadScan {
     const size = bytes.length
     const lines: number[] = this.lines = []
     let lengths = 0
+    let names = 0
     this.contentLength = -1
     this.close = false
     this.hostEnd = 0
@@ -98,6 +101,7 @@ export class HeadScan {
       if (bytes[at] === 0x0d) {
         if (at + 1 >= size) return INCOMPLETE
         this.headEnd = at + 2
+        this.names = names
         return bytes[at + 1] === 0x0a && this.contentLength >= 0 && this.hostEnd > 0 ? COMPLETE : ODD
       }
       const start = at
@@ -119,6 +123,7 @@ export class HeadScan {
       const bit = 1 << ((nameEnd - start) & 31)
       if ((lengths & bit) !== 0 && isRepeated(bytes, lines, start, nameEnd)) return ODD
       lengths |= bit
+      names |= nameBit(nameEnd - start, bytes[start]!)
       lines.push(start, nameEnd, valueStart, valueEnd)
       if (!this.#note(bytes, start, nameEnd, valueStart, valueEnd)) return ODD
     }
@@ -150,6 +155,9 @@ export class HeadScan {
     }
   }
 }
+
+/** One of 32 bits for a header's name, by its length and first letter, of either case: without the bit there is no such header. Most that are asked for are not there. */
+export const nameBit = (length: number, first: number): number => 1 << ((length * 5 + (first | 0x20)) & 31)
 
 /** The target begins after `POST `. */
 export const TARGET_START = POST.length - 1

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { ERROR_POLICY } from '@headrace/contract'
+import type { GatewayError } from '@headrace/contract'
+import { codingOf, unpackBody } from './content-coding.ts'
 import { isControlPath, relayToControl } from './control-relay.ts'
 import { preflightLines } from './cors.ts'
-import { bodyTooLarge, refusal, renderRefusal, shuttingDown, type Connection, type Door, type Refusal } from './door.ts'
+import { bodyTooLarge, refusal, refusalOf, renderRefusal, shuttingDown, SLOWEST_CLIENT, type BodyShare, type Connection, type Door, type Incoming, type Refusal, type Upgraded } from './door.ts'
 import { LINGER_BYTES, LINGER_MS } from './linger.ts'
+import { releaseRead } from './release-read.ts'
 import { SlowExchange } from './slow-exchange.ts'
 import type { BodyReceiver, SlowRequest } from './slow-request.ts'
-import { parserRefusal, readTarget, refuseHead } from './slow-rules.ts'
+import { parserRefusal, readTarget, refuseHead, refuseUpgraded, upgradeHead } from './slow-rules.ts'
 
 /** A request whose turn has not come, or one that is refused when it comes. */
 interface Waiting {
@@ -19,6 +21,7 @@ interface Waiting {
 
 /**
  *   IDLE --bytes--> HEAD --parsed--> BODY --complete--> BUSY --answered--> IDLE, or the next of the queue
+ *   IDLE, HEAD --a WebSocket's handshake--> UPGRADED
  *   any --refused, fault--> CLOSING
  */
 const IDLE = 0
@@ -26,8 +29,11 @@ const HEAD = 1
 const BODY = 2
 const BUSY = 3
 const CLOSING = 4
+const UPGRADED = 5
 
 const NOTHING = Buffer.alloc(0)
+/** Memory that is set aside for a body that is passed on as it comes, at most: what of it is on its way through. */
+const PASSING_BYTES = 262_144
 
 /** A connection that `node:http` parses. Requests are answered one at a time; what Node is too lenient about is refused here. */
 export class SlowConnection implements Connection, BodyReceiver {
@@ -47,8 +53,15 @@ export class SlowConnection implements Connection, BodyReceiver {
   #previous: Buffer = NOTHING
   #chunks: Buffer[] = []
   #size = 0
+  /** Memory that is set aside for the current request's body, and for so many bytes of it; null = for none yet. */
+  #share: BodyShare | null = null
+  #setAside = 0
   #discarded = 0
+  /** The current request's body is passed on as it comes; and what was read of it when it was last looked at. */
+  #incoming = false
+  #passed = 0
   #closeAfter = false
+  #upgraded: Upgraded | null = null
   #watching = false
   /** As on the fast path. */
   #drainBy = Infinity
@@ -89,6 +102,26 @@ export class SlowConnection implements Connection, BodyReceiver {
     this.#socket.pause()
   }
 
+  /** A WebSocket's handshake, as the first request or after others were answered. Its parser is gone, and so are our ways of reading. */
+  onUpgrade(request: SlowRequest, first: Buffer): void {
+    const { upgrades, admit } = this.door.rules
+    if (this.#phase === CLOSING || this.#fault !== null || upgrades == null) return this.destroy()
+    const target = readTarget(request)
+    const refused = this.#current !== null || this.#queue.length > 0 ? refusal('invalid-request', 'A connection is upgraded when the requests before are answered.') : this.#refuseLine(request) ?? refuseUpgraded(request)
+    if (refused !== null) return this.refuse(refused, null)
+    if (target === null || Number(request.headers['content-length'] ?? 0) !== 0 || request.headers['transfer-encoding'] !== undefined) return this.refuse(refusal('invalid-request', 'A WebSocket\'s handshake has a path of this host, and no body.'), null)
+    if (this.door.announcing || this.door.draining) return this.refuse(shuttingDown(), null)
+    const head = upgradeHead(request, target, this.remoteAddress)
+    const denied = admit(head)
+    if (denied !== null) return this.refuse(refusalOf(denied), null)
+    this.#phase = UPGRADED
+    this.#deadline = Infinity
+    this.#recent = this.#previous = NOTHING
+    this.#socket.removeListener('data', this.#onBytes)
+    this.#socket.removeListener('end', this.#onEnd)
+    this.#upgraded = upgrades.open(head, request, this.#socket, first)
+  }
+
   onFault(code: string | undefined): void {
     if (this.#phase === CLOSING || this.#fault !== null) return
     const refused = parserRefusal(code, this.door.limits.headBytes)
@@ -100,7 +133,7 @@ export class SlowConnection implements Connection, BodyReceiver {
 
   connectionLine(exchange: SlowExchange): string {
     const request = exchange.request
-    if (this.door.announcing || this.#served >= this.door.limits.requestsPerConnection || request.headers.upgrade !== undefined) this.#closeAfter = true
+    if (this.door.announcing || this.#served >= this.door.limits.requestsPerConnection || request.headers.upgrade !== undefined || this.#incoming && !request.complete) this.#closeAfter = true
     return this.#closeAfter ? 'connection: close\r\n' : ''
   }
 
@@ -111,6 +144,8 @@ export class SlowConnection implements Connection, BodyReceiver {
     if (this.#current?.response.headersSent === true) return this.destroy()
     const text = renderRefusal(this.door, refused, exchange)
     this.#current = null
+    // Whoever passes its body on has to hear of it.
+    if (this.#incoming) exchange?.gone()
     this.#close(text)
   }
 
@@ -175,16 +210,27 @@ export class SlowConnection implements Connection, BodyReceiver {
     const limits = this.door.limits
     if (this.#phase === IDLE) this.#close('')
     else if (this.#phase === HEAD) this.refuse(refusal('client-timeout', `The request head did not arrive within ${limits.headMs} ms.`), null)
+    else if (this.#phase === BODY && this.#incoming && this.#moves(limits.requestMs)) this.#deadline = this.door.deadline(limits.requestMs)
     else if (this.#phase === BODY) this.refuse(refusal('client-timeout', `The request did not arrive within ${limits.requestMs} ms.`), this.#current)
     else if (this.#phase === CLOSING) this.destroy()
   }
 
+  /** A body that goes on as it comes may take as long as it moves, or waits for its provider. */
+  #moves(sinceMs: number): boolean {
+    const passed = this.#socket.bytesRead
+    const moved = passed - this.#passed
+    this.#passed = passed
+    return moved >= sinceMs * SLOWEST_CLIENT || this.#socket.isPaused()
+  }
+
   drain(): void {
     if (this.#phase === IDLE) this.#close('')
+    this.#upgraded?.drain()
   }
 
   shutdown(): void {
     const current = this.#current
+    this.#upgraded?.shutdown()
     if (this.#phase === HEAD || (this.#phase === BODY && current?.listener == null)) this.refuse(shuttingDown(), current)
     else current?.shutdown()
   }
@@ -226,12 +272,15 @@ export class SlowConnection implements Connection, BodyReceiver {
     this.#chunks = []
     this.#recent = this.#previous = NOTHING
     current?.gone()
+    this.#giveBack()
   }
 
   readonly #onFinish = (): void => {
     if (this.#phase === CLOSING) return
     this.unwatchStall()
+    this.#giveBack()
     this.#current = null
+    this.#incoming = false
     this.#phase = IDLE
     this.#deadline = this.door.deadline(this.door.limits.keepAliveMs)
     if (this.#closeAfter || this.door.draining) return this.#close('')
@@ -250,23 +299,37 @@ export class SlowConnection implements Connection, BodyReceiver {
     if (target === null) return this.refuse(refusal('invalid-request', 'The request target is not a path of this host.'), exchange)
     this.#served++
     this.#closeAfter = !response.shouldKeepAlive
-    const { limits, rules } = this.door
-    const control = rules.controlSocket !== null && isControlPath(exchange.path)
-    const route = exchange.method === 'POST' ? rules.routes.get(exchange.path) : undefined
-    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) return this.refuse(bodyTooLarge(limits.bodyBytes), exchange)
-    const denied = route === undefined ? null : rules.admit(exchange)
-    if (denied !== null) return this.refuse({ error: denied, status: ERROR_POLICY[denied.kind].status }, exchange)
+    const { controlSocket, limits, rules } = this.door
+    const control = controlSocket !== null && isControlPath(exchange.path)
+    const incoming = rules.incoming?.takes(exchange.path) === true && exchange.method !== 'OPTIONS' ? rules.incoming : null
+    const announced = Number(request.headers['content-length'] ?? 0)
+    const most = incoming === null ? limits.bodyBytes : limits.uploadBytes ?? limits.bodyBytes
+    if (announced > most) return this.refuse(bodyTooLarge(most, incoming === null ? 'body' : 'upload'), exchange)
+    const denied = control || exchange.method === 'OPTIONS' ? null : rules.admit(exchange) ?? this.#take(incoming === null ? announced : Math.min(announced, PASSING_BYTES))
+    if (denied !== null) return this.refuse(refusalOf(denied), exchange)
     if (waiting.expectsContinue) response.writeContinue()
     this.#phase = BODY
     this.#deadline = (this.#since === 0 ? this.door.deadline(0) : this.#since) + limits.requestMs
     this.#since = 0
-    if (control && rules.controlSocket !== null) return this.#relay(exchange, rules.controlSocket)
+    if (control) return this.#relay(exchange, controlSocket)
+    if (incoming !== null) return this.#passOn(exchange, incoming, most)
     this.#chunks = []
     this.#size = 0
     if (inTurn) return request.deliverTo(this)
     request.on('data', chunk => this.onBody(request, chunk))
     request.on('end', () => this.onBodyEnd(request))
     request.on('error', ignore)
+  }
+
+  /** The request is answered while its body comes, and is read no faster than that is taken. */
+  #passOn(exchange: SlowExchange, incoming: Incoming, maxBytes: number): void {
+    const { request } = exchange
+    const length = request.headers['transfer-encoding'] === undefined ? Number(request.headers['content-length'] ?? 0) : -1
+    this.#incoming = true
+    this.#passed = this.#socket.bytesRead
+    request.once('end', this.#onRelayed)
+    request.on('error', ignore)
+    incoming.serve({ head: exchange, headers: request.rawHeaders, body: request, length, maxBytes }, exchange)
   }
 
   #relay(exchange: SlowExchange, socketPath: string): void {
@@ -284,7 +347,27 @@ export class SlowConnection implements Connection, BodyReceiver {
     if (this.#phase !== BODY || this.#current?.request !== request) return
     this.#size += chunk.length
     if (this.#size > this.door.limits.bodyBytes) return this.refuse(bodyTooLarge(this.door.limits.bodyBytes), this.#current)
+    const denied = this.#size <= this.#setAside ? null : this.#take(this.#size - this.#setAside)
+    if (denied !== null) return this.refuse(refusalOf(denied), this.#current)
     this.#chunks.push(chunk)
+  }
+
+  /** Sets memory aside for so many more bytes. */
+  #take(bytes: number): GatewayError | null {
+    if (bytes === 0) return null
+    const share = this.#share ?? this.door.rules.memory.setAside(bytes)
+    if (!('end' in share)) return share
+    const denied = this.#share === null ? null : share.grow(bytes)
+    this.#share = share
+    if (denied === null) this.#setAside += bytes
+    return denied
+  }
+
+  #giveBack(): void {
+    const share = this.#share
+    this.#share = null
+    this.#setAside = 0
+    share?.end()
   }
 
   /** Trailers were parsed by now and are never read: they cannot change what the head said. */
@@ -294,9 +377,26 @@ export class SlowConnection implements Connection, BodyReceiver {
     this.#phase = BUSY
     const body = this.#chunks.length === 1 ? this.#chunks[0] ?? NOTHING : Buffer.concat(this.#chunks, this.#size)
     this.#chunks = []
+    const coding = codingOf(exchange)
+    if (coding === '') return this.#serve(exchange, body)
+    void unpackBody(coding, body, this.door.limits.bodyBytes).then(unpacked => {
+      if (this.#current !== exchange) return
+      if (!unpacked.ok) return this.refuse(refusalOf(unpacked.error), exchange)
+      const denied = this.#take(Math.max(0, unpacked.value.length - this.#setAside))
+      if (denied === null) this.#serve(exchange, unpacked.value)
+      else this.refuse(refusalOf(denied), exchange)
+    })
+  }
+
+  #serve(exchange: SlowExchange, body: Buffer): void {
     const { cors, rules } = this.door
     const route = exchange.method === 'POST' ? rules.routes.get(exchange.path) : undefined
-    if (route !== undefined) return rules.serve(route.dialect, route.operation, exchange, body, exchange)
+    if (route !== undefined) {
+      const share = this.#share
+      rules.serve(route.dialect, route.operation, exchange, body, exchange)
+      share?.arrived()
+      return
+    }
     const preflight = cors === null ? null : preflightLines(exchange)
     if (preflight !== null) return exchange.respond(204, preflight, '')
     rules.local(exchange, body, exchange)
@@ -319,6 +419,7 @@ export class SlowConnection implements Connection, BodyReceiver {
     this.#queue.length = 0
     this.#chunks = []
     this.#recent = this.#previous = NOTHING
+    this.#giveBack()
     const socket = this.#socket
     socket.removeAllListeners('data')
     socket.on('data', this.#onDiscarded)
@@ -332,6 +433,7 @@ export class SlowConnection implements Connection, BodyReceiver {
 
   readonly #onDiscarded = (chunk: Buffer): void => {
     this.#discarded += chunk.length
+    releaseRead(chunk)
     if (this.#discarded > LINGER_BYTES) this.destroy()
   }
 }

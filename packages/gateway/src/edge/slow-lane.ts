@@ -38,7 +38,7 @@ export class SlowLane {
   }
 
   #createServer(): Server {
-    const server = createServer({ IncomingMessage: SlowRequest, maxHeaderSize: this.#door.limits.headBytes, requireHostHeader: false, insecureHTTPParser: false })
+    const server = createServer({ IncomingMessage: SlowRequest, maxHeaderSize: this.#door.limits.headBytes, requireHostHeader: false, insecureHTTPParser: false, shouldUpgradeCallback: request => this.#upgrades(request) })
     // Without this Node drops header lines beyond the 2,000th in silence, a second Authorization among them.
     server.maxHeadersCount = 0
     server.keepAliveTimeout = 0
@@ -46,6 +46,9 @@ export class SlowLane {
     server.on('checkContinue', (request: SlowRequest, response: ServerResponse) => this.#onRequest(request, response, true))
     server.on('checkExpectation', (request: SlowRequest, response: ServerResponse) => {
       this.#connections.get(request.socket)?.onRequest(request, response, false, refusal('invalid-request', 'The only Expect taken is "100-continue".', 417))
+    })
+    server.on('upgrade', (request: SlowRequest, socket: Duplex, first: Buffer) => {
+      this.#connections.get(socket)?.onUpgrade(request, first)
     })
     server.on('connect', (request: SlowRequest, socket: Duplex) => {
       this.#connections.get(socket)?.refuse(refusal('method-not-allowed', `${request.method} is not allowed.`), null)
@@ -56,6 +59,12 @@ export class SlowLane {
       else connection.onFault(error.code)
     })
     return server
+  }
+
+  /** Any other offer is a request as any: it is refused, or the offer not taken. */
+  #upgrades({ method, url = '', headers }: SlowRequest): boolean {
+    const { upgrades } = this.#door.rules
+    return upgrades != null && method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && upgrades.takes(url.split('?', 1)[0] ?? '')
   }
 
   #onRequest(request: SlowRequest, response: ServerResponse, expectsContinue: boolean): void {

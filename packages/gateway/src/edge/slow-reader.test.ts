@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { ClientSink } from '@headrace/contract'
 import { expect, test } from 'vitest'
 import { Door } from './door.ts'
-import { LIMITS, PATH, post } from './edge-harness.ts'
+import { LIMITS, PATH, PLENTY, post } from './edge-harness.ts'
 import { FastConnection } from './fast-connection.ts'
 
 /** A socket that takes what the test lets it take. */
@@ -31,7 +31,7 @@ class Trickle extends EventEmitter {
 function streaming(): { door: Door, socket: Trickle, sink: ClientSink } {
   const sinks: ClientSink[] = []
   const door = new Door({
-    routes: new Map([[PATH, { dialect: 'openai-chat', operation: 'chat' }]]), admit: () => null, local: () => undefined, controlSocket: null,
+    routes: new Map([[PATH, { dialect: 'openai-chat', operation: 'chat' }]]), admit: () => null, memory: PLENTY, local: () => undefined, controlSocket: null,
     serve: (_dialect, _operation, _head, _body, sink) => { sinks.push(sink) }, encodeError: () => ({ status: 500, headers: '', body: '' }),
   }, LIMITS, null)
   const socket = new Trickle()

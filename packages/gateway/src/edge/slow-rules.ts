@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { RequestHead } from '@headrace/contract'
 import { refusal, type Refusal } from './door.ts'
 import { isHost } from './host.ts'
 
@@ -17,7 +18,19 @@ export interface Target { readonly path: string, readonly query: string }
  * Each of these is a request that the next reader could understand in another way.
  */
 export function refuseHead(request: IncomingMessage): Refusal | null {
+  return refuseUpgraded(request) ?? refuseUpgrade(request)
+}
+
+/** The same for a request that turns its connection into a WebSocket. */
+export function refuseUpgraded(request: IncomingMessage): Refusal | null {
   return refuseVersion(request) ?? refuseFraming(request) ?? refuseHeaders(request) ?? refuseMethod(request)
+}
+
+function refuseUpgrade(request: IncomingMessage): Refusal | null {
+  const upgrade = request.headers.upgrade
+  // JDK clients offer h2c with every plain request; RFC 9110 7.8 lets a server ignore it. The connection is closed after the answer.
+  if (upgrade !== undefined && upgrade.toLowerCase() !== 'h2c') return refusal('invalid-request', 'Upgrading the connection is not possible here.')
+  return null
 }
 
 function refuseVersion(request: IncomingMessage): Refusal | null {
@@ -38,9 +51,6 @@ function refuseHeaders(request: IncomingMessage): Refusal | null {
   if (twice !== null) return refusal('invalid-request', `The header ${twice} is sent more than once.`)
   const host = request.headers.host
   if (host === undefined ? request.httpVersionMinor === 1 : !isHost(host)) return refusal('invalid-request', 'The Host header is missing or malformed.')
-  const upgrade = request.headers.upgrade
-  // JDK clients offer h2c with every plain request; RFC 9110 7.8 lets a server ignore it. The connection is closed after the answer.
-  if (upgrade !== undefined && upgrade.toLowerCase() !== 'h2c') return refusal('invalid-request', 'Upgrading the connection is not possible here.')
   return null
 }
 
@@ -83,4 +93,15 @@ export function parserRefusal(code: string | undefined, headBytes: number): Refu
   if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return refusal('body-too-large', 'The chunk extensions are too large.')
   if (code === undefined || !code.startsWith('HPE_')) return null
   return refusal('invalid-request', 'The request is not well-formed HTTP/1.1.')
+}
+
+/** The head of a request that has no answer of its own. */
+export function upgradeHead({ headers, method = '' }: IncomingMessage, { path, query }: Target, remoteAddress: string): RequestHead {
+  return {
+    method, path, query, remoteAddress,
+    header(name) {
+      const value = headers[name]
+      return typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : undefined
+    },
+  }
 }

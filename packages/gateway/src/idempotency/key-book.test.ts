@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest'
-import type { KeptAnswer } from '@headrace/contract'
 import { KeyBook } from './key-book.ts'
 
 const NAME = { tenant: 't', id: 'i' }
-const answer = (bytes = 1): KeptAnswer => ({ status: 200, headers: '', stream: false, body: Buffer.alloc(bytes) })
+const answer = (bytes = 1): Buffer => Buffer.alloc(bytes)
 const settled = async (): Promise<void> => { for (let turn = 0; turn < 200; turn++) await null }
 
 /** Pauses end when the clock is moved past them. */

@@ -1,4 +1,4 @@
-import type { ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer, MetricsState } from '@headrace/contract'
+import type { ClaimState, IdempotencyClaim, IdempotencyName, MetricsState } from '@headrace/contract'
 import type { Claimed, KeyClient } from './key-client.ts'
 
 /** An answer waits for being kept so long at most, ms: a client that never gets it is worse off than one that cannot ask for it again. */
@@ -69,9 +69,9 @@ export class KeyBook {
     return this.#client.claim(claim, waitMs, signal)
   }
 
-  /** Resolves when the answer is durable, or when it has been held long enough; it is told on then. Null = too large to be kept. */
-  async settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): Promise<void> {
-    const told = this.#tell(() => this.#client.settle(name, token, answer, until), answer?.body.length ?? 0)
+  /** Resolves when the sealed answer is durable, or when it has been held long enough; it is told on then. Null = too large to be kept. */
+  async settle(name: IdempotencyName, token: string, answer: Buffer | null, until: number): Promise<void> {
+    const told = this.#tell(() => this.#client.settle(name, token, answer, until), answer?.length ?? 0)
     const held = new AbortController()
     await Promise.race([told, this.#clock.pause(HOLD_MS, held.signal)])
     held.abort()

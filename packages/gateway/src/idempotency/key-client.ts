@@ -1,9 +1,9 @@
 import { Agent, request } from 'node:http'
 import { packHeaded, unpackHeaded } from '@headrace/bytes'
-import type { ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer, KeyReply, KeyRequest } from '@headrace/contract'
+import type { ClaimState, IdempotencyClaim, IdempotencyName, KeyReply, KeyRequest } from '@headrace/contract'
 
-/** What a key is, and the answer where one is kept. */
-export interface Claimed { readonly state: ClaimState, readonly answer: KeptAnswer | null }
+/** What a key is, and the sealed answer where one is kept. */
+export interface Claimed { readonly state: ClaimState, readonly answer: Buffer | null }
 
 /** Questions that do not wait are answered within this time, ms. */
 const ANSWER_MS = 5_000
@@ -20,12 +20,11 @@ export class KeyClient {
   async claim(claim: IdempotencyClaim, waitMs: number, signal: AbortSignal): Promise<Claimed> {
     const { head, bytes } = await this.#ask({ op: 'claim', claim, waitMs }, null, waitMs + ANSWER_MS, signal)
     if (!('state' in head)) throw new Error('the control process is of another version')
-    return { state: head.state, answer: head.answer === null ? null : { ...head.answer, body: bytes } }
+    return { state: head.state, answer: head.sealed ? bytes : null }
   }
 
-  async settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): Promise<void> {
-    const facts = answer === null ? null : { status: answer.status, headers: answer.headers, stream: answer.stream }
-    await this.#ask({ op: 'settle', name, token, answer: facts, until }, answer?.body ?? null, ANSWER_MS, null)
+  async settle(name: IdempotencyName, token: string, answer: Buffer | null, until: number): Promise<void> {
+    await this.#ask({ op: 'settle', name, token, sealed: answer !== null, until }, answer, ANSWER_MS, null)
   }
 
   async release(name: IdempotencyName, token: string): Promise<void> {

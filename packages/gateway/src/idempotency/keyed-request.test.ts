@@ -2,13 +2,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ClaimState, ClientListener, ClientSink, IdempotencyClaim, KeptAnswer } from '@headrace/contract'
 import { KeyBook } from './key-book.ts'
 import type { Claimed } from './key-client.ts'
-import { KeyedRequest } from './keyed-request.ts'
+import { KeyedRequest, type KeyedFacts } from './keyed-request.ts'
+import { deriveKeys } from './request-key.ts'
+import { openAnswer, sealAnswer } from './sealed-answer.ts'
 
 beforeEach(() => { vi.useFakeTimers({ toFake: ['performance', 'Date'] }) })
 afterEach(() => { vi.useRealTimers() })
 
 const KEPT: KeptAnswer = { status: 200, headers: '', stream: false, body: Buffer.from('x') }
-const told = (state: ClaimState): Claimed => ({ state, answer: state === 'kept' ? KEPT : null })
+const KEYS = deriveKeys({ tenant: 't', team: null, app: null, keyId: 'k', endUser: null, scopes: new Set(), source: 'virtual-key' }, 'token', 'key')
+const FACTS: KeyedFacts = { keys: KEYS, fingerprint: 'f', owner: '1', longestMs: 600_000, policy: { ttlMs: 1_000, answerBytes: 10, totalBytes: 100, afterCrash: 'retry' } }
+const told = (state: ClaimState): Claimed => ({ state, answer: state === 'kept' ? sealAnswer(KEYS, KEPT) : null })
 const settled = async (): Promise<void> => { for (let turn = 0; turn < 20; turn++) await null }
 
 class FakeSink implements ClientSink {
@@ -43,7 +47,7 @@ class Desk {
         }
         return answer
       },
-      settle: async (_name, _token, answer) => { this.told.push(`settle ${answer === null ? 'nothing' : answer.body.toString()}`) },
+      settle: async (_name, _token, answer) => { this.told.push(`settle ${answer === null ? 'nothing' : openAnswer(KEYS, answer)?.body.toString()}`) },
       release: async () => { this.told.push('release') },
       close: () => undefined,
     }, { now: () => performance.now(), pause: async ms => { vi.advanceTimersByTime(ms) } })
@@ -54,7 +58,7 @@ function run(desk: Desk, longestMs = 600_000) {
   const sink = new FakeSink()
   const outcomes: string[] = []
   let leading: ClientSink | null = null
-  const request = new KeyedRequest(desk.book, { name: { tenant: 't', id: 'i' }, fingerprint: 'f', owner: '1', longestMs, policy: { ttlMs: 1_000, answerBytes: 10, totalBytes: 100, afterCrash: 'retry' } }, sink, {
+  const request = new KeyedRequest(desk.book, { ...FACTS, longestMs }, sink, {
     lead: recorded => { outcomes.push('lead'); leading = recorded },
     replay: answer => outcomes.push(`replay ${answer.body.toString()}`), refuse: error => outcomes.push(error.kind), left: () => outcomes.push('left'),
   })
@@ -69,6 +73,14 @@ describe('a request with a key', () => {
     await settled()
     expect(outcomes).toEqual([outcome])
     expect(desk.claims).toHaveLength(1)
+  })
+
+  it('whose kept answer is damaged is refused, and not run', async () => {
+    const sealed = sealAnswer(KEYS, KEPT)
+    sealed.writeUInt8(sealed.readUInt8(20) ^ 1, 20)
+    const { outcomes } = run(new Desk({ state: 'kept', answer: sealed }))
+    await settled()
+    expect(outcomes).toEqual(['idempotency-conflict'])
   })
 
   it('that leads keeps its answer under its own token, and gives the key back when it has none', async () => {
@@ -129,7 +141,7 @@ describe('a request with a key', () => {
     const desk = new Desk(told('won'))
     const sink = Object.assign(new FakeSink(), { closed: true })
     const outcomes: string[] = []
-    new KeyedRequest(desk.book, { name: { tenant: 't', id: 'i' }, fingerprint: 'f', owner: '1', longestMs: 1, policy: { ttlMs: 1, answerBytes: 1, totalBytes: 1, afterCrash: 'retry' } }, sink,
+    new KeyedRequest(desk.book, FACTS, sink,
       { lead: () => outcomes.push('lead'), replay: () => outcomes.push('replay'), refuse: () => outcomes.push('refuse'), left: () => outcomes.push('left') }).start()
     expect([outcomes, desk.claims]).toEqual([['left'], []])
   })

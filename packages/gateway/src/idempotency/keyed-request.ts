@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { gatewayError, type ClientListener, type ClientSink, type GatewayError, type IdempotencyClaim, type IdempotencyName, type IdempotencyPolicy, type KeptAnswer } from '@headrace/contract'
+import { gatewayError, type ClientListener, type ClientSink, type GatewayError, type IdempotencyClaim, type IdempotencyPolicy, type KeptAnswer } from '@headrace/contract'
 import type { KeyBook } from './key-book.ts'
 import type { Claimed } from './key-client.ts'
 import { RecordedSink } from './recorded-sink.ts'
+import type { RequestKeys } from './request-key.ts'
+import { openAnswer, sealAnswer } from './sealed-answer.ts'
 
 /** What is known of a request when its key is asked for. */
 export interface KeyedFacts {
-  readonly name: IdempotencyName
+  readonly keys: RequestKeys
   readonly fingerprint: string
   /** Identity of this process. */
   readonly owner: string
@@ -71,7 +73,7 @@ export class KeyedRequest implements ClientListener {
   #giveUp(): void {
     this.#stopping.abort()
     this.#sink.listener = null
-    this.#book.release(this.#facts.name, this.#token)
+    this.#book.release(this.#facts.keys.name, this.#token)
   }
 
   async #decide(): Promise<void> {
@@ -96,7 +98,7 @@ export class KeyedRequest implements ClientListener {
   #conclude({ state, answer }: Claimed): void {
     this.#sink.listener = null
     this.#book.count(state)
-    if (answer !== null) return this.#outcome.replay(answer)
+    if (answer !== null) return this.#replay(answer)
     switch (state) {
       case 'won': return this.#outcome.lead(this.#record())
       case 'running': return this.#outcome.refuse(inProgress('A request with this Idempotency-Key is still running.'))
@@ -107,16 +109,22 @@ export class KeyedRequest implements ClientListener {
     }
   }
 
+  #replay(sealed: Buffer): void {
+    const answer = openAnswer(this.#facts.keys, sealed)
+    if (answer !== null) return this.#outcome.replay(answer)
+    this.#outcome.refuse(gatewayError('idempotency-conflict', 'The answer that was kept for this Idempotency-Key is damaged and cannot be given again. Use a new key to run the request again.', { param: 'Idempotency-Key' }))
+  }
+
   #claim(): IdempotencyClaim {
-    const { name, fingerprint, owner, longestMs } = this.#facts
-    return { ...name, fingerprint, owner, token: this.#token, until: Date.now() + longestMs + CLAIM_MARGIN_MS }
+    const { keys, fingerprint, owner, longestMs } = this.#facts
+    return { ...keys.name, fingerprint, owner, token: this.#token, until: Date.now() + longestMs + CLAIM_MARGIN_MS }
   }
 
   #record(): RecordedSink {
-    const { name, policy } = this.#facts
+    const { keys, policy } = this.#facts
     return new RecordedSink(this.#sink, {
-      keep: answer => this.#book.settle(name, this.#token, answer, Date.now() + policy.ttlMs),
-      drop: () => this.#book.release(name, this.#token),
+      keep: answer => this.#book.settle(keys.name, this.#token, answer === null ? null : sealAnswer(keys, answer), Date.now() + policy.ttlMs),
+      drop: () => this.#book.release(keys.name, this.#token),
     }, policy.answerBytes)
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { BATCH_HEADER_BYTES, processIdentity, sealBatch, segmentText } from '@headrace/bytes'
-import { gatewayError, type Exchange, type GatewayError, type Outcome } from '@headrace/contract'
+import { gatewayError, type CallKind, type Exchange, type GatewayError, type Outcome } from '@headrace/contract'
 import { intentFields, settledFields } from './segment-fields.ts'
 
 /** Waits for its intent to be on file. Exactly one of the two is called, once. */
@@ -33,6 +33,8 @@ export interface JournalOptions {
   readonly maxTotalBytes?: number
 }
 
+/** What an intent is marked with: see `segment.ts`. */
+const MARKS = Object.freeze({ call: 'i', hedge: 'h', shadow: 'w' } as const satisfies Record<CallKind, string>)
 const SETTLE_WITHIN_MS = 50
 const RETRY_MS = 1000
 /** Settled records kept for a disk that comes back; beyond it they are dropped, and their calls become `unknown`. */
@@ -89,7 +91,7 @@ class SegmentJournal implements Journal {
 
   intent(x: Exchange, holder: IntentHolder): void {
     if (!x.snapshot.policy.logCalls) return holder.proceed()
-    this.#intents += `["i","${x.id}",${x.attempts},${intentFields(x)}]\n`
+    this.#intents += `["${MARKS[x.kind]}","${x.id}",${x.attempts},${intentFields(x)}]\n`
     this.#holders.push(holder)
     if (this.#turnQueued) return
     this.#turnQueued = true
@@ -98,7 +100,7 @@ class SegmentJournal implements Journal {
 
   settle(x: Exchange, outcome: Outcome, final: boolean): void {
     if (!x.snapshot.policy.logCalls || (this.#failure !== '' && this.#settled.length > HELD_SETTLED)) return
-    this.#settled += outcome === 'refused' || outcome === 'answered' || this.#refusing
+    this.#settled += outcome === 'refused' || outcome === 'answered' || outcome === 'coalesced' || this.#refusing
       ? `["r","${x.id}",${x.attempts},${intentFields(x)},${settledFields(x, this.#refusing ? 'refused' : outcome, final)}]\n`
       : `["s","${x.id}",${x.attempts},${settledFields(x, outcome, final)}]\n`
     if (!this.#turnQueued) this.#arm(SETTLE_WITHIN_MS)

@@ -26,7 +26,7 @@ export function settledFields(x: Exchange, outcome: Outcome, final: boolean): st
     + `${usage.inputTokens},${usage.outputTokens},${usage.cachedInputTokens},${usage.cacheWriteTokens},${usage.reasoningTokens},${x.responseBytes},`
     + `${micros(x, x.sentAt)},${micros(x, x.headAt)},${micros(x, x.firstByteAt)},${micros(x, x.committedAt)},`
     + `${micros(x, final ? x.settledAt : performance.now())},${final ? bodies(x) : 'null,null'},${x.costNano},`
-    + `${x.dropped === '' ? '""' : segmentText(x.dropped)},${x.approximated === '' ? '""' : segmentText(x.approximated)},${x.route === '' ? '""' : segmentText(x.route)}`
+    + `${x.dropped === '' ? '""' : segmentText(x.dropped)},${x.approximated === '' ? '""' : segmentText(x.approximated)},${x.route === '' ? '""' : segmentText(x.route)},${x.compared === '' ? '""' : segmentText(x.compared)}`
 }
 
 function principalFields(x: Exchange): string {

@@ -16,13 +16,22 @@ const CONTRADICTION = refusal('Several different API keys were sent. Send one, a
 const UNKNOWN = refusal('The API key is not valid. Check it for typing errors, or ask for a new one.')
 const EXPIRED = refusal('The API key has expired. Ask for a new one.')
 
-/** The token of a request: `Authorization: Bearer x`, `x-api-key: x` or `api-key: x`. Two different ones are refused, so that no two parties disagree on which counts. */
+/**
+ * The token of a request: `Authorization: Bearer x`, `x-api-key: x`, `api-key: x`, `x-goog-api-key: x`, or `?key=x` on Google's paths. Two different
+ * ones are refused, so that no two parties disagree on which counts. A query goes nowhere else: not to a provider, not into a log.
+ */
 export function authorizationToken(head: RequestHead): Result<string> {
   const authorization = head.header('authorization')
   const vendor = head.header('x-api-key')
   const azure = head.header('api-key')
-  let token = vendor ?? azure
-  if (vendor !== undefined && azure !== undefined && vendor !== azure) return CONTRADICTION
+  const google = head.header('x-goog-api-key')
+  let token = vendor ?? azure ?? google
+  if ((azure ?? token) !== token || (google ?? token) !== token) return CONTRADICTION
+  if (head.query !== '' && GOOGLE_PATH.test(head.path)) {
+    const key = queryKey(head.query, token)
+    if (!key.ok) return key
+    token = key.value
+  }
   if (authorization !== undefined) {
     if (authorization.length < 8 || authorization.slice(0, 7).toLowerCase() !== 'bearer ') return WRONG_SCHEME
     const bearer = authorization.slice(7).trim()
@@ -30,6 +39,29 @@ export function authorizationToken(head: RequestHead): Result<string> {
     token = bearer
   }
   return token === undefined || token === '' ? MISSING : success(token)
+}
+
+/** Paths whose clients know `?key=`. */
+const GOOGLE_PATH = /^\/(?:v1(?:beta)?\/(?:models|tunedModels)|providers\/[^/]+)(?:\/|$)/
+
+/** What `key=` in the query says, or what was known before; a second key that is another one is a contradiction. */
+function queryKey(query: string, known: string | undefined): Result<string | undefined> {
+  let token = known
+  for (const part of query.split('&')) {
+    if (!part.startsWith('key=')) continue
+    const key = decodeKey(part.slice(4))
+    if (token !== undefined && token !== key) return CONTRADICTION
+    token = key
+  }
+  return success(token)
+}
+
+function decodeKey(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 interface KeyEntry {

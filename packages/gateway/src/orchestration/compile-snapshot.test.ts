@@ -134,6 +134,18 @@ test('secrets are in the vault alone, each with its origin', () => {
   expect(explained.ok ? explained.value.join('\n') : '').toContain('https://two.test/v1/chat/completions')
 })
 
+test('a model\'s hedges are earned under its configured name, whichever name it is called by', () => {
+  const { snapshot } = compileSnapshot(configure({ models: [{ name: 'a*', targets: [{ provider: 'one', model: 'any-*' }], hedge: { share: 0.02, leastMs: 50 } }, { name: 'b', targets: [{ provider: 'one', model: 'b' }] }] }))
+  const hedgeOf = (model: string) => {
+    const plan = snapshot.plan(model, principalOf(snapshot, 'all'))
+    return plan.ok ? plan.value.hedge : plan.error
+  }
+  expect(hedgeOf('axe')).toEqual({ name: 'a*', share: 0.02, leastMs: 50 })
+  expect([hedgeOf('b'), hedgeOf('one/anything')]).toEqual([null, null])
+  const explained = explainPlan(snapshot, 'axe', principalOf(snapshot, 'all'))
+  expect(explained.ok ? explained.value.join('\n') : '').toContain('hedged after the p95 of the target, at least 50 ms, in at most 2 of 100 requests')
+})
+
 test('everything a snapshot gives away is frozen', () => {
   const { snapshot, credentials } = compileSnapshot(configure())
   const all = principalOf(snapshot, 'all')
@@ -192,4 +204,29 @@ test('a target is as the catalogue says, and as the configuration says where it 
   expect(seen(true, 'one/plain')).toEqual([true, 'own', 'plain'])
   expect(seen(undefined, 'one/unheard')).toEqual([false, null, null])
   expect(seen(undefined, 'two/begun')).toEqual([false, null, null])
+})
+
+test('deadlines are the model\'s, else the target\'s, else the provider\'s, else as long as models of its class think', () => {
+  const facts = (model: string, firstToken: ModelFacts['firstToken']): ModelFacts => ({
+    provider: 'one', model, name: model, aliases: [], contextWindow: -1, maxOutput: -1, input: ['text'], output: ['text'], capabilities: {}, cache: null, firstToken, released: 0, price: null,
+  })
+  const { snapshot } = compileSnapshot(configure({
+    providers: [{ ...provider('one', []), timeouts: { idle: 3 } }],
+    catalogue: [facts('thinks', 'reasoning'), facts('quick', 'fast')],
+    timeouts: [{ name: 'one/slow*', timeouts: { firstToken: 11, idle: 12 } }, { name: 'one/slower', timeouts: { firstToken: 13 } }],
+    models: [{ name: 'own', targets: [{ provider: 'one', model: 'slow' }], timeouts: { idle: 21, total: 22 } }],
+  }))
+  const seen = (model: string): unknown => {
+    const plan = snapshot.plan(model, principalOf(snapshot, 'all'))
+    const target = plan.ok ? plan.value.targets[0] : undefined
+    return [target?.timeouts, target?.wholeTimeouts?.firstToken]
+  }
+  expect(seen('one/any')).toEqual([{ connect: 5_000, firstToken: 60_000, idle: 3, total: 600_000 }, 180_000])
+  expect(seen('one/thinks')).toEqual([{ connect: 5_000, firstToken: 300_000, idle: 3, total: 600_000 }, 600_000])
+  expect(seen('one/quick')).toEqual([{ connect: 5_000, firstToken: 30_000, idle: 3, total: 600_000 }, 120_000])
+  expect(seen('one/slow-x')).toEqual([{ connect: 5_000, firstToken: 11, idle: 12, total: 600_000 }, 11])
+  expect(seen('one/slower')).toEqual([{ connect: 5_000, firstToken: 13, idle: 3, total: 600_000 }, 13])
+  expect(seen('own')).toEqual([{ connect: 5_000, firstToken: 11, idle: 21, total: 22 }, 11])
+  const told = explainPlan(snapshot, 'one/thinks', principalOf(snapshot, 'all'))
+  expect(told.ok ? told.value.join('\n') : '').toContain('timeouts: connect 5000 ms, first_token 300000 ms, idle 3 ms, total 600000 ms (first_token by the class reasoning; 600000 ms for an answer in one piece)')
 })

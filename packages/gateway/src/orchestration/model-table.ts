@@ -1,7 +1,7 @@
-import type { ModelConfig, Plan, Target } from '@headrace/contract'
+import type { CoalescePolicy, ModelConfig, Plan, Target } from '@headrace/contract'
 import { BoundedCache } from './bounded-cache.ts'
 import { compileTargets, type CompiledProvider } from './compile-target.ts'
-import { detached } from './model-name.ts'
+import { detached, isModelName } from './model-name.ts'
 
 /** The plans of one model name, one per rotation of its providers' credentials, so that choosing costs an index. */
 export interface CompiledModel { readonly rotations: readonly Plan[], next: number }
@@ -17,13 +17,16 @@ const MAX_ROTATIONS = 16
  */
 export class ModelTable {
   readonly #providers: ReadonlyMap<string, CompiledProvider>
+  readonly #rules: PlanRules
   readonly #exact = new Map<string, CompiledModel>()
   readonly #bare = new Map<string, CompiledProvider | null>()
   readonly #wildcards: readonly { readonly prefix: string, readonly config: ModelConfig }[]
   readonly #dynamic = new BoundedCache<CompiledModel>(DYNAMIC_MODELS)
 
-  constructor(models: readonly ModelConfig[], providers: ReadonlyMap<string, CompiledProvider>) {
+  /** `coalesce`: where a model does not say. */
+  constructor(models: readonly ModelConfig[], providers: ReadonlyMap<string, CompiledProvider>, coalesce: CoalescePolicy) {
     this.#providers = providers
+    this.#rules = Object.freeze({ strict: false, rescue: 'error', hedge: null, shadow: null, coalesce })
     for (const model of models) if (!model.name.endsWith('*')) this.#exact.set(model.name, this.#compile(model.name, model, ''))
     for (const provider of providers.values()) {
       for (const name of provider.config.models) this.#bare.set(name, this.#bare.has(name) ? null : provider)
@@ -35,6 +38,7 @@ export class ModelTable {
   find(name: string): CompiledModel | null {
     const known = this.#exact.get(name) ?? this.#dynamic.get(name)
     if (known !== undefined) return known
+    if (!isModelName(name)) return null
     const own = detached(name)
     const compiled = this.#resolve(own)
     if (compiled !== null) this.#dynamic.set(own, compiled)
@@ -49,24 +53,32 @@ export class ModelTable {
   #resolve(name: string): CompiledModel | null {
     const slash = name.indexOf('/')
     const direct = slash > 0 && slash < name.length - 1 ? this.#providers.get(name.slice(0, slash)) : undefined
-    if (direct !== undefined) return rotate(name, [compileTargets(direct, name.slice(slash + 1))], NO_RULES)
+    if (direct !== undefined) return rotate(name, [compileTargets(direct, name.slice(slash + 1))], this.#rules)
     const only = this.#bare.get(name)
-    if (only != null) return rotate(name, [compileTargets(only, name)], NO_RULES)
+    if (only != null) return rotate(name, [compileTargets(only, name)], this.#rules)
     const wildcard = this.#wildcards.find(({ prefix }) => name.startsWith(prefix))
     return wildcard === undefined ? null : this.#compile(name, wildcard.config, name.slice(wildcard.prefix.length))
   }
 
   #compile(name: string, model: ModelConfig, match: string): CompiledModel {
-    return rotate(name, model.targets.map(target => {
+    const compile = (target: ModelConfig['targets'][number]): readonly Target[] => {
       const provider = this.#providers.get(target.provider)
       if (provider === undefined) throw new Error(`model ${JSON.stringify(name)} has a target at the unknown provider ${JSON.stringify(target.provider)}`)
-      return compileTargets(provider, target.model.replace('*', () => match))
-    }), { strict: model.strict === true, rescue: model.rescue ?? 'error' })
+      return compileTargets(provider, target.model.replace('*', () => match), model.timeouts)
+    }
+    const { shadow } = model
+    return rotate(name, model.targets.map(compile), {
+      shadow: shadow == null ? null : Object.freeze({
+        name: model.name, share: shadow.share, concurrency: shadow.concurrency, plan: Object.freeze({ model: name, targets: Object.freeze(compile(shadow.target).slice(0, 1)) }),
+      }),
+      strict: model.strict === true, rescue: model.rescue ?? 'error', coalesce: model.coalesce ?? this.#rules.coalesce,
+      hedge: model.hedge == null ? null : Object.freeze({ name: model.name, ...model.hedge }),
+    })
   }
 }
 
-type PlanRules = Required<Pick<Plan, 'strict' | 'rescue'>>
-const NO_RULES: PlanRules = Object.freeze({ strict: false, rescue: 'error' })
+/** Where a model says nothing. */
+type PlanRules = Required<Pick<Plan, 'strict' | 'rescue' | 'hedge' | 'shadow' | 'coalesce'>>
 
 /** Rotation r begins each target's credentials at the r-th; the others follow as its fallbacks. */
 function rotate(name: string, groups: readonly (readonly Target[])[], rules: PlanRules): CompiledModel {

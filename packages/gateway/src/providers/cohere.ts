@@ -1,12 +1,20 @@
-import type { KnownProvider } from '@headrace/contract'
+import type { ProviderProfile } from '@headrace/contract'
 
-/** https://docs.cohere.com/docs/compatibility-api */
 export const cohere = Object.freeze({
   id: 'cohere',
+  name: 'Cohere',
+  docs: 'https://docs.cohere.com/docs/compatibility-api',
   dialect: 'openai-chat',
   baseUrl: 'https://api.cohere.ai/compatibility/v1',
   env: Object.freeze(['COHERE_API_KEY', 'CO_API_KEY']),
   auth: 'bearer',
   usageOption: true,
+  endpoints: Object.freeze(['chat', 'embeddings']),
+  capabilities: Object.freeze(['tools', 'json-object', 'json-schema', 'reasoning', 'images']),
+  quirks: Object.freeze({
+    refuses: ['logit_bias', 'metadata', 'store', 'service_tier', 'parallel_tool_calls', 'top_logprobs', 'prediction'],
+    oneChoice: true,
+    refusal: { message: ['error.message', 'message'] },
+  } as const),
   models: Object.freeze([]),
-} as const satisfies KnownProvider)
+} as const satisfies ProviderProfile)

@@ -1,13 +1,16 @@
-import type { KnownProvider } from '@headrace/contract'
+import type { ProviderProfile } from '@headrace/contract'
 
-/** Gemini's OpenAI-compatible endpoint, until its own dialect is spoken: https://ai.google.dev/gemini-api/docs/openai */
 export const gemini = Object.freeze({
   id: 'gemini',
-  dialect: 'openai-chat',
-  baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+  name: 'Google Gemini',
+  docs: 'https://ai.google.dev/api/generate-content',
+  dialect: 'google-gemini',
+  baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
   env: Object.freeze(['GEMINI_API_KEY', 'GOOGLE_API_KEY']),
-  auth: 'bearer',
-  usageOption: true,
-  models: Object.freeze(['gemini-2.5-pro', 'gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-embedding-001']),
+  auth: 'x-goog-api-key',
+  usageOption: false,
+  endpoints: Object.freeze(['chat', 'embeddings', 'images', 'videos', 'realtime', 'files', 'batches', 'models']),
+  capabilities: Object.freeze(['tools', 'json-object', 'json-schema', 'reasoning', 'images', 'documents', 'audio', 'prompt-caching', 'web-search']),
+  models: Object.freeze(['gemini-2.5-pro', 'gemini-2.5-flash', 'gemini-2.5-flash-lite']),
   catalogueNames: Object.freeze(['google']),
-} as const satisfies KnownProvider)
+} as const satisfies ProviderProfile)

@@ -3,9 +3,9 @@ import { gatewayError, type ErrorKind, type GatewayError, type Origin } from '@h
 /** What to say for each kind that this layer reports. Names hosts and settings, never a provider's own text. */
 const TIMEOUT_ADVICE: Partial<Record<ErrorKind, string>> = Object.freeze({
   'upstream-connect-timeout': 'gave no connection in time. Check its base URL and the network, or raise timeouts.connect',
-  'upstream-first-token-timeout': 'took the request but sent no body in time. Raise timeouts.firstToken if the model thinks long',
+  'upstream-first-token-timeout': 'took the request but sent no body in time. Raise timeouts.first_token, or what the request asked for in headrace-timeout, if the model thinks long',
   'upstream-idle-timeout': 'stopped sending in mid-answer. Raise timeouts.idle if such gaps are normal there',
-  'upstream-total-timeout': 'was not done when the total deadline passed. Raise timeouts.total if answers may take longer',
+  'upstream-total-timeout': 'was not done when the total deadline passed. Raise timeouts.total, or what the request asked for in headrace-timeout, if answers may take longer',
 })
 
 export const timeoutFault = (kind: ErrorKind, origin: Origin, status: number): GatewayError =>

@@ -7,6 +7,11 @@ const MAX_HEADERS = 256
 const CR = 13
 const LF = 10
 const COLON = 0x3a
+const SPACE = 0x20
+const TAB = 0x09
+/** A double holds so many exactly. */
+const LENGTH_DIGITS = 15
+const VERSION = Buffer.from('HTTP/1.')
 const CAPITAL_H = 0x48
 
 const CONTENT_ENCODING = Buffer.from('content-encoding')
@@ -14,6 +19,10 @@ const CONTENT_LENGTH = Buffer.from('content-length')
 const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
 const CONNECTION = Buffer.from('connection')
 const KEEP_ALIVE = Buffer.from('keep-alive')
+/** What `readQuota` looks for first. */
+const REMAINING_TOKENS = Buffer.from('x-ratelimit-remaining-tokens')
+const REMAINING_REQUESTS = Buffer.from('x-ratelimit-remaining-requests')
+const ANTHROPIC_REMAINING = Buffer.from('anthropic-ratelimit-requests-remaining')
 
 /**
  * Reads one response head: checks every byte (RFC 9112 sections 4 and 5; no bare CR or LF, no folding) and picks out what frames the body.
@@ -34,6 +43,7 @@ export class HeadReader {
   /** The peer keeps the connection open after this answer. */
   persistent = true
   keepAliveMs = -1
+  tellsQuota = false
   problem = ''
   #lines = 0
   /** Where scanning goes on, where the current line began and where its colon is, in the bytes being scanned. */
@@ -60,6 +70,7 @@ export class HeadReader {
     this.coded = false
     this.persistent = true
     this.keepAliveMs = -1
+    this.tellsQuota = false
     this.#lines = 0
     this.#lineStart = 0
     this.#colon = -1
@@ -163,7 +174,7 @@ export class HeadReader {
     const colon = this.#colon
     if (colon < 0) return this.#refuse('a malformed header line')
     switch (colon - start) {
-      case 14: return !isName(bytes, start, CONTENT_LENGTH) || this.#contentLengthLine(value(bytes, colon, end))
+      case 14: return !isName(bytes, start, CONTENT_LENGTH) || this.#contentLengthLine(bytes, colon + 1, end)
       case 16: {
         if (isName(bytes, start, CONTENT_ENCODING) && isCoding(value(bytes, colon, end))) this.coded = true
         return true
@@ -174,24 +185,39 @@ export class HeadReader {
         else if (isName(bytes, start, KEEP_ALIVE)) this.#keepAliveLine(value(bytes, colon, end))
         return true
       }
+      case 28: return this.#quotaLine(bytes, start, REMAINING_TOKENS)
+      case 30: return this.#quotaLine(bytes, start, REMAINING_REQUESTS)
+      case 38: return this.#quotaLine(bytes, start, ANTHROPIC_REMAINING)
       default: return true
     }
   }
 
   /** `HTTP/1.x SP 3DIGIT [SP reason]`; the blank after the status may be missing, as many servers leave it out. */
   #statusLine(bytes: Buffer, start: number, end: number): boolean {
-    const line = bytes.toString('latin1', start, Math.min(end, start + 13))
-    if (!/^HTTP\/1\.[01] [1-9]\d\d( |$)/.test(line)) return this.#refuse('a malformed status line')
-    this.minor = line.charCodeAt(7) - 0x30
-    this.status = Number(line.slice(9, 12))
-    this.persistent = this.minor === 1
+    const minor = digit(bytes, start + 7)
+    const hundreds = digit(bytes, start + 9), tens = digit(bytes, start + 10), ones = digit(bytes, start + 11)
+    const after = end - start === 12 ? SPACE : bytes[start + 12]
+    if (end - start < 12 || !begins(bytes, start, VERSION) || minor < 0 || minor > 1 || bytes[start + 8] !== SPACE || hundreds < 1 || tens < 0 || ones < 0 || after !== SPACE) return this.#refuse('a malformed status line')
+    this.minor = minor
+    this.status = hundreds * 100 + tens * 10 + ones
+    this.persistent = minor === 1
     return true
   }
 
-  #contentLengthLine(text: string): boolean {
+  #contentLengthLine(bytes: Buffer, from: number, to: number): boolean {
     if (this.contentLength >= 0) return this.#refuse('more than one content-length')
-    if (!/^\d{1,15}$/.test(text)) return this.#refuse('a malformed content-length')
-    this.contentLength = Number(text)
+    let start = from
+    let end = to
+    while (start < end && isBlank(bytes[start])) start += 1
+    while (end > start && isBlank(bytes[end - 1])) end -= 1
+    let length = 0
+    for (let at = start; at < end; at += 1) {
+      const next = digit(bytes, at)
+      if (next < 0) return this.#refuse('a malformed content-length')
+      length = length * 10 + next
+    }
+    if (end === start || end - start > LENGTH_DIGITS) return this.#refuse('a malformed content-length')
+    this.contentLength = length
     return true
   }
 
@@ -210,6 +236,11 @@ export class HeadReader {
     if (seconds !== undefined) this.keepAliveMs = Number(seconds) * 1000
   }
 
+  #quotaLine(bytes: Buffer, start: number, name: Buffer): true {
+    if (isName(bytes, start, name)) this.tellsQuota = true
+    return true
+  }
+
   #refuse(problem: string): false {
     this.problem = problem
     return false
@@ -225,6 +256,19 @@ export class HeadReader {
 export const isCoding = (contentEncoding: string): boolean => contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity'
 
 const value = (bytes: Buffer, colon: number, end: number): string => bytes.toString('latin1', colon + 1, end).trim()
+
+function begins(bytes: Buffer, start: number, text: Buffer): boolean {
+  for (let index = 0; index < text.length; index += 1) if (bytes[start + index] !== text[index]) return false
+  return true
+}
+
+const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB
+
+/** -1 = none. */
+function digit(bytes: Buffer, at: number): number {
+  const value = (bytes[at] as number) - 0x30
+  return value >= 0 && value <= 9 ? value : -1
+}
 
 /** Compares a header name, letters without regard to case. Only token bytes reach this, so `| 0x20` folds nothing but letters that matter. */
 function isName(bytes: Buffer, start: number, lower: Buffer): boolean {

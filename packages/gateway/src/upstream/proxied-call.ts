@@ -1,8 +1,11 @@
 import type { Dispatcher } from 'undici'
-import type { GatewayError, Origin, ResponseHead, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
+import type { GatewayError, Origin, PassedBody, ResponseHead, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
 import { CallTimer, type Deadlines, type Timed } from './deadlines.ts'
 import { codedFault, connectFault, errorCode, protocolFault, resetFault, timeoutFault, truncatedFault } from './faults.ts'
 import { isCoding } from './head-reader.ts'
+
+/** What an undici call needs to know of its request. `passes`: a request that goes as it comes, and so does its answer; `body`: where it comes from, null = it is there. */
+export interface UndiciRequest extends Pick<UpstreamRequest, 'origin' | 'timeouts' | 'deadline'> { readonly passes: boolean, readonly body: PassedBody | null }
 
 /** One call through undici: translates its handler protocol to ours, with our deadlines and our errors. */
 export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHandler {
@@ -14,15 +17,22 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
   readonly #deadlines: Deadlines
   readonly #siblings: Set<ProxiedCall>
   #controller: Dispatcher.DispatchController | null = null
+  readonly #passes: boolean
+  /** What is still on its way out. */
+  #body: PassedBody | null
+  /** Of the body, when it was last looked at. */
+  #passed = 0
   #status = 0
   #sent = false
 
-  constructor(request: UpstreamRequest, handler: UpstreamHandler, deadlines: Deadlines, siblings: Set<ProxiedCall>) {
+  constructor(request: UndiciRequest, handler: UpstreamHandler, deadlines: Deadlines, siblings: Set<ProxiedCall>) {
     this.#origin = request.origin
     this.#handler = handler
     this.#timer = new CallTimer(request.timeouts, request.deadline)
     this.#deadlines = deadlines
     this.#siblings = siblings
+    this.#passes = request.passes
+    this.#body = request.body
     siblings.add(this)
     deadlines.add(this)
   }
@@ -53,20 +63,29 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
   }
 
   sweep(now: number): void {
+    if (this.#body !== null && !this.#stands(this.#body)) this.#timer.touch()
     const kind = this.#timer.overdue(now)
     if (kind !== null) this.cut(timeoutFault(kind, this.#origin, this.#status))
+  }
+
+  /** Whether the provider takes nothing of what is there: a client that is slow to send is the edge's business. */
+  #stands(body: PassedBody): boolean {
+    const moved = body.passed !== this.#passed
+    this.#passed = body.passed
+    return body.waiting && !moved
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     // Given up while undici was still connecting: this is the first chance to say so, and nothing was sent yet.
     if (this.done) controller.abort(new Error('aborted'))
-    else this.#timer.enter('first-token')
+    else this.#timer.enter(this.#body === null ? 'first-token' : 'idle')
   }
 
   onRequestSent(): void {
     if (this.done || this.#sent) return
     this.#sent = true
+    this.#body = null
     this.#timer.enter('first-token')
     this.#handler.onSent()
   }
@@ -75,7 +94,7 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
     if (this.done || status < 200) return
     this.#status = status
     const head = fieldHead(headers)
-    if (isCoding(head.header('content-encoding') ?? '')) return this.#takeCoded(status, head)
+    if (!this.#passes && isCoding(head.header('content-encoding') ?? '')) return this.#takeCoded(status, head)
     this.#handler.onHead(status, head)
   }
 
@@ -114,12 +133,17 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
 
   #settle(): void {
     this.done = true
+    this.#body?.destroy()
+    this.#body = null
     this.#siblings.delete(this)
     this.#deadlines.remove(this)
   }
 }
 
 const fieldHead = (headers: Record<string, string | string[] | undefined>): ResponseHead => ({
+  get lines() {
+    return Object.entries(headers).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).flatMap(one => [name, one]))
+  },
   header(name) {
     const value = headers[name]
     return typeof value === 'string' ? value : value?.[0]

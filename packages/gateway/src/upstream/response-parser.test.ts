@@ -127,6 +127,17 @@ test('header() finds the first value by lower-case name and is not fooled by val
   expect(parser.head?.header('type')).toBeUndefined()
 })
 
+test.each([
+  ['X-RateLimit-Remaining-Tokens: 5', true], ['x-ratelimit-remaining-requests: 5', true], ['anthropic-ratelimit-requests-remaining: 5', true],
+  ['x-a: x-ratelimit-remaining-tokens', false], ['x-ratelimit-remaining-tokenz: 5', false], ['x-request-id: 5', false],
+])('a head with %j tells of the provider\'s limits: %j', (line, tells) => {
+  for (const pieces of [[`${OK}${line}\r\ncontent-length: 0\r\n\r\n`], [`${OK}${line.slice(0, 9)}`, `${line.slice(9)}\r\ncontent-length: 0\r\n\r\n`]]) {
+    const parser = new ResponseParser()
+    for (const piece of pieces) parser.feed(Buffer.from(piece), piece.length)
+    expect(parser.head?.tellsQuota).toBe(tells)
+  }
+})
+
 test('mutated chunked bodies read the same in one piece (the fast stride) and byte by byte', () => {
   let seed = 7
   const random = (below: number): number => {

@@ -99,7 +99,7 @@ export class ResponseParser {
     const reader = this.#headReader
     this.#inHead = false
     this.status = reader.status
-    this.head = new HeadText(reader.text)
+    this.head = new HeadText(reader.text, reader.tellsQuota)
     if (reader.chunked) {
       if (reader.contentLength >= 0) return this.#bad('both content-length and transfer-encoding')
       if (reader.minor === 0) return this.#bad('transfer-encoding in HTTP/1.0')

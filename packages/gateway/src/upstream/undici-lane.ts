@@ -1,5 +1,5 @@
-import type { Dispatcher, ProxyAgent } from 'undici'
-import type { Origin, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
+import type { Agent, Dispatcher, ProxyAgent } from 'undici'
+import type { Origin, PassedRequest, UpstreamCall, UpstreamHandler, UpstreamRequest } from '@headrace/contract'
 import type { Deadlines } from './deadlines.ts'
 import { closedFault, connectFault, crowdedFault, errorCode } from './faults.ts'
 import type { PoolLimits } from './pool.ts'
@@ -10,11 +10,12 @@ const MAX_AGENTS = 64
 /** Same bound as on the direct lane. */
 const MAX_HEAD_BYTES = 65_536
 
-/** Calls through forward proxies, by undici: rare enough that its price does not matter. It is loaded with the first such call. */
+/** Calls through forward proxies, and requests that are passed through, by undici: rare enough that its price does not matter. It is loaded with the first such call. */
 export class UndiciLane {
   readonly #limits: PoolLimits
   readonly #deadlines: Deadlines
-  readonly #agents = new Map<string, Promise<ProxyAgent>>()
+  /** By proxy; '' = none. */
+  readonly #agents = new Map<string, Promise<ProxyAgent | Agent>>()
   readonly #calls = new Set<ProxiedCall>()
 
   constructor(limits: PoolLimits, deadlines: Deadlines) {
@@ -27,7 +28,17 @@ export class UndiciLane {
   }
 
   start(request: UpstreamRequest, handler: UpstreamHandler, credential: string): UpstreamCall {
-    const call = new ProxiedCall(request, handler, this.#deadlines, this.#calls)
+    const { origin, timeouts, deadline } = request
+    return this.#start(request, new ProxiedCall({ origin, timeouts, deadline, passes: false, body: null }, handler, this.#deadlines, this.#calls), credential)
+  }
+
+  /** A request whose body goes out as it comes in. */
+  pass(request: PassedRequest, handler: UpstreamHandler, credential: string): UpstreamCall {
+    const { origin, timeouts, deadline, body } = request
+    return this.#start(request, new ProxiedCall({ origin, timeouts, deadline, passes: true, body }, handler, this.#deadlines, this.#calls), credential)
+  }
+
+  #start(request: UpstreamRequest | PassedRequest, call: ProxiedCall, credential: string): UpstreamCall {
     if (this.#calls.size > this.#limits.maxConnectionsPerOrigin) {
       queueMicrotask(() => call.fail(crowdedFault(request.origin, this.#limits.maxConnectionsPerOrigin)))
     } else {
@@ -43,7 +54,7 @@ export class UndiciLane {
     await Promise.all(agents.map(agent => agent.status === 'fulfilled' ? agent.value.destroy() : undefined))
   }
 
-  async #send(request: UpstreamRequest, call: ProxiedCall, credential: string): Promise<void> {
+  async #send(request: UpstreamRequest | PassedRequest, call: ProxiedCall, credential: string): Promise<void> {
     // undici throws on what it will not send; that is foreign code, so it is caught here.
     try {
       const agent = await this.#agentOf(request.origin.proxy ?? '')
@@ -54,7 +65,7 @@ export class UndiciLane {
     }
   }
 
-  #agentOf(proxy: string): Promise<ProxyAgent> {
+  #agentOf(proxy: string): Promise<ProxyAgent | Agent> {
     const known = this.#agents.get(proxy)
     if (known !== undefined) return known
     const made = makeAgent(proxy, this.#limits)
@@ -68,28 +79,28 @@ export class UndiciLane {
   }
 }
 
-async function makeAgent(proxy: string, limits: PoolLimits): Promise<ProxyAgent> {
-  const { ProxyAgent } = await import('undici')
-  return new ProxyAgent({
-    uri: proxy,
+async function makeAgent(proxy: string, limits: PoolLimits): Promise<ProxyAgent | Agent> {
+  const { Agent, ProxyAgent } = await import('undici')
+  const options = {
     connections: limits.maxConnectionsPerOrigin,
     keepAliveTimeout: limits.keepAliveMs,
     keepAliveMaxTimeout: limits.keepAliveMs,
     maxHeaderSize: MAX_HEAD_BYTES,
     pipelining: 1,
     allowH2: false,
-  })
+  }
+  return proxy === '' ? new Agent(options) : new ProxyAgent({ ...options, uri: proxy })
 }
 
 /** undici's own time-outs are off: the call's deadlines are ours, as on the direct lane. */
-function dispatchOptions(request: UpstreamRequest, credential: string): Dispatcher.DispatchOptions {
-  const { origin, method, path, body } = request
+function dispatchOptions({ origin, method, path, headers, body }: UpstreamRequest | PassedRequest, credential: string): Dispatcher.DispatchOptions {
+  const length: Record<string, string> = body === null || typeof body === 'string' || !('announced' in body) || body.announced < 0 ? {} : { 'content-length': String(body.announced) }
   return {
     origin: originUrl(origin),
     method,
     path,
-    headers: { ...headerFields(request.headers + credential), host: origin.authority },
-    body: method === 'GET' ? null : typeof body === 'string' ? Buffer.from(body, 'latin1') : body,
+    headers: { ...headerFields(headers + credential), ...length, host: origin.authority },
+    body: typeof body === 'string' ? method === 'GET' ? null : Buffer.from(body, 'latin1') : body,
     headersTimeout: 0,
     bodyTimeout: 0,
   }

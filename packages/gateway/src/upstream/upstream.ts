@@ -1,11 +1,12 @@
-import { gatewayError, type Dispatch, type GatewayError, type Origin, type UpstreamCall, type UpstreamHandler, type UpstreamRequest } from '@headrace/contract'
-import { checkedVault, credentialLine, originKey, type Credential } from './credentials.ts'
+import { failure, gatewayError, type Dispatch, type GatewayError, type Origin, type Pass, type PassedRequest, type UpstreamCall, type UpstreamHandler, type UpstreamRequest } from '@headrace/contract'
+import { checkedVault, credentialOf, originKey, type Credential } from './credentials.ts'
 import { Deadlines } from './deadlines.ts'
 import { closedFault } from './faults.ts'
 import { Pool, type PoolLimits } from './pool.ts'
 import { requestProblem } from './request-text.ts'
 import { reveals } from './reveals.ts'
 import { RunningCall } from './running-call.ts'
+import { TokenVault } from './token-vault.ts'
 import { UndiciLane } from './undici-lane.ts'
 
 export type { Credential } from './credentials.ts'
@@ -31,6 +32,7 @@ export interface Upstream {
    * (64 KiB at most) may follow on TLS; the end may follow at once, since it holds nothing back.
    */
   readonly dispatch: Dispatch
+  readonly pass: Pass
   /** Replaces all secrets at once. Throws on a line that is not one clean header. */
   setCredentials(vault: ReadonlyMap<string, Credential>): void
   /** A provider's text holds the secret that it was called with, in whatever spelling: it is not to be handed on. */
@@ -52,6 +54,8 @@ export function createUpstream(options: Partial<UpstreamOptions> = {}): Upstream
   // A reload makes new, equal origins: each finds its pool by key once, then by identity.
   const poolByOrigin = new WeakMap<Origin, Pool>()
   const proxied = new UndiciLane(limits, deadlines)
+  const passing = new UndiciLane(limits, deadlines)
+  const tokens = new TokenVault(() => performance.now())
   let vault: ReadonlyMap<string, Credential> = new Map()
   let isClosed = false
 
@@ -69,24 +73,45 @@ export function createUpstream(options: Partial<UpstreamOptions> = {}): Upstream
     if (isClosed) return refuse(handler, closedFault())
     const problem = requestProblem(request)
     if (problem !== null) return refuse(handler, gatewayError('internal', `The upstream request was not sent: ${problem}.`))
-    const credential = credentialLine(vault, request)
+    const credential = credentialOf(vault, request)
     if (!credential.ok) return refuse(handler, credential.error)
-    if (request.origin.proxy !== null) return proxied.start(request, handler, credential.value)
-    const call = new RunningCall(request, handler, credential.value, deadlines)
+    if (credential.value?.grant !== undefined) return tokens.start(credential.value.grant, handler, (line, watched) => isClosed ? refuse(watched, closedFault()) : send(request, watched, line))
+    return send(request, handler, credential.value === null ? '' : credential.value.headerLine)
+  }
+
+  function send(request: UpstreamRequest, handler: UpstreamHandler, line: string): UpstreamCall {
+    if (request.origin.proxy !== null) return proxied.start(request, handler, line)
+    const call = new RunningCall(request, handler, line, deadlines)
     poolOf(request.origin).start(call)
     return call
   }
 
+  function pass(request: PassedRequest, handler: UpstreamHandler): UpstreamCall {
+    const credential = isClosed ? failure(closedFault()) : credentialOf(vault, request)
+    const problem = requestProblem(request)
+    if (!credential.ok || problem !== null) {
+      request.body?.destroy()
+      return refuse(handler, credential.ok ? gatewayError('internal', `The upstream request was not sent: ${problem}.`) : credential.error)
+    }
+    if (credential.value?.grant !== undefined) return tokens.start(credential.value.grant, handler, (line, watched) => passing.pass(request, watched, line))
+    return passing.pass(request, handler, credential.value === null ? '' : credential.value.headerLine)
+  }
+
   return {
-    dispatch,
-    setCredentials(next) { vault = checkedVault(next) },
+    dispatch, pass,
+    setCredentials(next) {
+      vault = checkedVault(next)
+      tokens.adopt([...vault.values()].flatMap(({ grant }) => grant === undefined ? [] : [grant]))
+    },
     reveals(credentialId, text) {
       const credential = credentialId === null ? undefined : vault.get(credentialId)
+      if (credential?.grant !== undefined) return tokens.secrets(credential.grant).some(secret => reveals(`authorization: ${secret}`, text))
       return credential !== undefined && reveals(credential.headerLine, text)
     },
     async close() {
       isClosed = true
-      await Promise.all([...pools.values()].map(pool => pool.close()).concat(proxied.close()))
+      tokens.stop()
+      await Promise.all([...pools.values()].map(pool => pool.close()).concat(proxied.close(), passing.close()))
       deadlines.stop()
     },
     get stats() {

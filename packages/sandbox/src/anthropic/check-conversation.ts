@@ -1,6 +1,6 @@
 import { isObject, type Body } from '../dialect.ts'
 import { turnsOf, type Placed, type Turn } from './messages-body.ts'
-import { isRedacted, sign } from './signature.ts'
+import { isRedacted, sign } from '../engine/signature.ts'
 
 /** Why a conversation of the right shape is refused; null = it is one that the vendor takes. */
 export function checkConversation(body: Body, noPrefill: boolean): string | null {

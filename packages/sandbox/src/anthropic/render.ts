@@ -3,7 +3,7 @@ import type { Frame } from '../deliver.ts'
 import type { Choice, Generation } from '../engine/generate.ts'
 import { choiceTokens } from '../engine/generate.ts'
 import type { CachedPrompt } from './cached-prompt.ts'
-import { redact, sign } from './signature.ts'
+import { redact, sign } from '../engine/signature.ts'
 
 /** The bodies below are those of version 2026-10-21, and checked against the vendor's own SDK types in `anthropic.test.ts`. */
 export type BlockBody =

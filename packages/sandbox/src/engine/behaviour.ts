@@ -16,6 +16,8 @@ export interface Behaviour {
   readonly redacted: boolean
   /** Fields that the vendor does not know are ignored, as self-hosted engines do. */
   readonly lenient: boolean
+  /** An echo of all that the user has said, not of the last words alone. */
+  readonly recall: boolean
   /** Requests and tokens per minute that it takes, per name; 0 = any number. They refill continuously, or all at once each minute. */
   readonly rpm: number
   readonly tpm: number
@@ -32,6 +34,8 @@ export interface Fault {
   readonly share: number
   readonly status: number
   readonly retryAfter: number | null
+  /** How it is said: in seconds, as a date, in `retry-after-ms`, or in words that nobody can read. */
+  readonly retryForm: 'seconds' | 'date' | 'ms' | 'words'
   readonly reset: 'before-head' | 'mid' | null
   readonly hang: 'accept' | 'head' | 'mid' | null
   /** Tokens sent before a mid-stream fault strikes. */
@@ -46,6 +50,8 @@ export interface Fault {
   readonly contextLength: boolean
   readonly contentPolicy: boolean
   readonly html: boolean
+  /** An error under status 200. */
+  readonly errorBody: boolean
   readonly errorEvent: boolean
   readonly closeMidEvent: boolean
   /** The stream ends with clean framing but without finish, usage or terminator. */
@@ -57,8 +63,8 @@ export interface Fault {
 }
 
 export const HEALTHY: Fault = Object.freeze({
-  times: 0, forMs: 0, share: 100, status: 0, retryAfter: null, reset: null, hang: null, after: 20, firstToken: 0, stall: 0, badJson: 0,
-  noDone: false, contextLength: false, contentPolicy: false, html: false, errorEvent: false, closeMidEvent: false, cut: false,
+  times: 0, forMs: 0, share: 100, status: 0, retryAfter: null, retryForm: 'seconds', reset: null, hang: null, after: 20, firstToken: 0, stall: 0, badJson: 0,
+  noDone: false, contextLength: false, contentPolicy: false, html: false, errorBody: false, errorEvent: false, closeMidEvent: false, cut: false,
   trickle: 0, noPrefill: false,
 })
 
@@ -117,6 +123,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   seed: whole(0, 999_999_999, (d, n) => { d.behaviour.seed = n }),
   dims: whole(1, 4096, (d, n) => { d.behaviour.dimensions = n }),
   lenient: flag((d) => { d.behaviour.lenient = true }),
+  recall: flag((d) => { d.behaviour.recall = true }),
   redacted: flag((d) => { d.behaviour.redacted = true }),
   id: (text) => /^[\w.-]{1,64}$/.test(text) ? null : '1 to 64 letters, digits, dots, dashes or underscores',
   times: whole(1, 1_000_000, (d, n) => { d.fault.times = n }),
@@ -124,6 +131,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   share: whole(1, 100, (d, n) => { d.fault.share = n }),
   status: whole(200, 599, (d, n) => { d.fault.status = n }),
   retry_after: whole(0, 86_400, (d, n) => { d.fault.retryAfter = n }),
+  retry_form: oneOf(['seconds', 'date', 'ms', 'words'], (d, word) => { d.fault.retryForm = word }),
   reset: oneOf(['before-head', 'mid'], (d, word) => { d.fault.reset = word }),
   hang: oneOf(['accept', 'head', 'mid'], (d, word) => { d.fault.hang = word }),
   after: whole(0, 100_000, (d, n) => { d.fault.after = n }),
@@ -134,6 +142,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = Object.freeze({
   context_length: flag((d) => { d.fault.contextLength = true }),
   content_policy: flag((d) => { d.fault.contentPolicy = true }),
   html: flag((d) => { d.fault.html = true }),
+  error_body: flag((d) => { d.fault.errorBody = true }),
   error_event: flag((d) => { d.fault.errorEvent = true }),
   close_mid_event: flag((d) => { d.fault.closeMidEvent = true }),
   cut: flag((d) => { d.fault.cut = true }),
@@ -152,8 +161,11 @@ export type ParsedBehaviour =
   | { readonly ok: true, readonly behaviour: Behaviour }
   | { readonly ok: false, readonly unknownModel: boolean, readonly message: string }
 
-/** Reads `base[:name[=value],...]`. Strict: an unknown parameter, a bad value or a repeated one is refused with what was expected. */
-export function parseBehaviour(name: string): ParsedBehaviour {
+/**
+ * Reads `base[:name[=value],...]`. Strict: an unknown parameter, a bad value or a repeated one is refused with what was expected.
+ * `condition`: parameters of the engine as a whole, which go before the model's own.
+ */
+export function parseBehaviour(name: string, condition = ''): ParsedBehaviour {
   const colon = name.indexOf(':')
   const baseName = colon === -1 ? name : name.slice(0, colon)
   const base = BASES.find((candidate) => candidate === baseName)
@@ -161,19 +173,25 @@ export function parseBehaviour(name: string): ParsedBehaviour {
     return { ok: false, unknownModel: true, message: `The sandbox has no model '${baseName.slice(0, 64)}'; it has ${BASES.join(', ')}.` }
   }
   const draft: Draft = {
-    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, capacity: 0, seed: null, dimensions: 256, redacted: false, lenient: false, rpm: 0, tpm: 0, fixedWindow: false },
+    behaviour: { name, base, tokens: 60, ttft: 0, gap: 0, capacity: 0, seed: null, dimensions: 256, redacted: false, lenient: false, recall: false, rpm: 0, tpm: 0, fixedWindow: false },
     fault: { ...HEALTHY },
   }
-  const seen = new Set<string>()
-  for (const part of colon === -1 ? [] : name.slice(colon + 1).split(',')) {
-    const problem = applyParameter(part, seen, draft)
-    if (problem !== null) return { ok: false, unknownModel: false, message: `Model '${name}': ${problem}` }
-  }
+  const problem = (colon === -1 ? null : applyParameters(name.slice(colon + 1), draft)) ?? (condition === '' ? null : applyParameters(condition, draft))
+  if (problem !== null) return { ok: false, unknownModel: false, message: `Model '${name}': ${problem}` }
   const { fault } = draft
   if (fault.status !== 0 && fault.status < 400 && !fault.html) {
     return { ok: false, unknownModel: false, message: `Model '${name}': status below 400 is a fault only together with html.` }
   }
   return { ok: true, behaviour: Object.freeze({ ...draft.behaviour, fault: Object.freeze({ ...fault }) }) }
+}
+
+function applyParameters(text: string, draft: Draft): string | null {
+  const seen = new Set<string>()
+  for (const part of text.split(',')) {
+    const problem = applyParameter(part, seen, draft)
+    if (problem !== null) return problem
+  }
+  return null
 }
 
 function applyParameter(part: string, seen: Set<string>, draft: Draft): string | null {

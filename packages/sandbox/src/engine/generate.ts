@@ -114,10 +114,25 @@ function asked(prompt: Prompt): string {
   return results.length > 0 ? results.map((turn) => turn.text).join('\n') : turns.findLast((turn) => turn.role === 'user')?.text ?? ''
 }
 
+/** What was asked, and before it all that the user has said, the last words first: no answer begins like the one before. */
+function recalled(prompt: Prompt): string {
+  const said = prompt.turns.filter((turn) => turn.role === 'user').map((turn) => turn.text).reverse()
+  const last = asked(prompt)
+  return [...(said[0] === last ? [] : [last]), ...said].join('\n')
+}
+
 function answerText(behaviour: Behaviour, prompt: Prompt, seed: number): string {
   const schema = prompt.jsonSchema ?? instructedSchema(prompt)
   if (schema !== undefined) return JSON.stringify(sampleFromSchema(schema))
-  return behaviour.base === 'echo' ? asked(prompt) : loremText(behaviour.tokens, seed)
+  return behaviour.base === 'echo' ? begunEcho(prompt) ?? (behaviour.recall ? recalled(prompt) : asked(prompt)) : loremText(behaviour.tokens, seed)
+}
+
+/** What an echo was saying when it was broken off: the user's words before an assistant turn that is the beginning of them. */
+function begunEcho({ turns }: Prompt): string | null {
+  const at = turns.findLastIndex((turn) => turn.role === 'assistant')
+  const said = turns[at]?.text ?? ''
+  const words = turns.slice(0, Math.max(0, at)).findLast((turn) => turn.role === 'user')?.text ?? ''
+  return said !== '' && words.length > said.length && words.startsWith(said) ? words : null
 }
 
 /** Goes on with an answer whose beginning stands as the last assistant turn, at the end or before the user asks for the rest. */

@@ -79,6 +79,7 @@ describe('what the vendor refuses is refused', () => {
   })
 
   it('but for fields that it does not know, where the model\'s name says so', async () => {
+    expect((await client.chat.completions.create({ model: 'echo:recall', messages: [{ role: 'user', content: 'One.' }, { role: 'assistant', content: 'Yes.' }, { role: 'user', content: 'Two.' }] })).choices[0]?.message.content).toBe('Two.\nOne.')
     expect((await client.chat.completions.create({ model: 'echo:lenient', messages: [user], top_k: 3 } as never) as OpenAI.ChatCompletion).choices[0]?.message.content).toBe('Hello.')
   })
 

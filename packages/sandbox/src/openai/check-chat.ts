@@ -12,7 +12,8 @@ export function checkChat(body: Body, lenient: boolean): Refusal | null {
 
 const CODES = { unknown: 'unknown_parameter', missing: 'missing_required_parameter', value: 'invalid_value' } as const satisfies Record<Flaw['kind'], string>
 
-function refusalOf({ path, message, kind }: Flaw): Refusal {
+/** A flaw in the words of this vendor. */
+export function refusalOf({ path, message, kind }: Flaw): Refusal {
   const param = placeOf(path)
   const words = { unknown: `Unknown parameter: '${param}'.`, missing: `Missing required parameter: '${param}'.`, value: `Invalid value for '${param}': ${message}.` }[kind]
   return { ...invalid(words, param), code: CODES[kind] }

@@ -62,7 +62,8 @@ function partText(part: Body): string {
   return isObject(audio) && typeof audio['data'] === 'string' ? describeMedia({ mediaType: `audio/${String(audio['format'])}`, base64: audio['data'] }) : ''
 }
 
-function dataText(url: string): string {
+/** What the engine sees at a URL that may hold the data itself. */
+export function dataText(url: string): string {
   const match = /^data:([^;,]+);base64,(.*)$/s.exec(url)
   return describeMedia(match === null ? { url } : { mediaType: match[1] ?? '', base64: match[2] ?? '' })
 }

@@ -58,10 +58,10 @@ function chatMessage(choice: Choice) {
 
 interface ChunkChoice { index: number, delta: Delta, logprobs?: Logprobs | null, finish_reason: Choice['finish'] | null }
 
-interface Logprobs { content: { token: string, logprob: number, bytes: number[], top_logprobs: { token: string, logprob: number, bytes: number[] }[] }[], refusal: null }
+export interface Logprobs { content: { token: string, logprob: number, bytes: number[], top_logprobs: { token: string, logprob: number, bytes: number[] }[] }[], refusal: null }
 
 /** Null = nobody asked for them, or there is no text. */
-function logprobsOf(tokens: readonly string[], { topLogprobs }: Generation): Logprobs | null {
+export function logprobsOf(tokens: readonly string[], { topLogprobs }: Generation): Logprobs | null {
   if (topLogprobs === null || tokens.length === 0) return null
   return { refusal: null, content: tokens.map((token) => ({
     ...told(token, logProbability(token)), top_logprobs: likeliest(token, topLogprobs).map((other) => told(other.token, other.logprob)),

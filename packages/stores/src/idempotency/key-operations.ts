@@ -1,9 +1,9 @@
-import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, KeptAnswer } from '@headrace/contract'
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName } from '@headrace/contract'
 
 /** What the keys' one writer is asked to do. Plain data: it crosses a thread's boundary. */
 export type KeyOperation =
   | { readonly op: 'claim', readonly claim: IdempotencyClaim }
-  | { readonly op: 'settle', readonly name: IdempotencyName, readonly token: string, readonly answer: KeptAnswer | null, readonly until: number }
+  | { readonly op: 'settle', readonly name: IdempotencyName, readonly token: string, readonly answer: Buffer | null, readonly until: number }
   | { readonly op: 'release', readonly name: IdempotencyName, readonly token: string }
   /** Gives up the claims of processes that no longer run. */
   | { readonly op: 'abandon-dead', readonly how: AfterCrash }

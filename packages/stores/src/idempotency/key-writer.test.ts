@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const named = (id: string) => ({ tenant: 't', id })
 const claimOf = (id: string, token = '1', owner = processIdentity(process.pid)) => ({ ...named(id), fingerprint: 'f', owner, token, until: Date.now() + 60_000 })
-const answer = (text: string) => ({ status: 200, headers: '', stream: false, body: Buffer.from(text) })
+const answer = (text: string) => Buffer.from(text)
 
 it('makes no file where nobody sends keys', async () => {
   await writer.recovered()
@@ -37,9 +37,9 @@ it('of many who claim a key at the same time one wins, and what is settled is re
   expect(claims.filter(state => state === 'running')).toHaveLength(49)
   const token = `${claims.indexOf('won')}`
   expect(await writer.keys.run({ op: 'settle', name: named('a'), token, answer: answer('hello'), until: Date.now() + 60_000 })).toBe(true)
-  expect(readKeptAnswer(path, named('a'), Date.now())?.body.toString()).toBe('hello')
+  expect(readKeptAnswer(path, named('a'), Date.now())?.toString()).toBe('hello')
   await writer.stop()
-  expect(readKeptAnswer(path, named('a'), Date.now())?.body.toString()).toBe('hello')
+  expect(readKeptAnswer(path, named('a'), Date.now())?.toString()).toBe('hello')
   writer = start()
   expect(await writer.keys.run({ op: 'claim', claim: claimOf('a', 'x') })).toBe('kept')
 })

@@ -19,10 +19,10 @@ export function checkedEntry(entry: LedgerEntry): LedgerEntry {
 
 /** The ledger's entry of a call; null = no money in it: its model has no price, or no provider ever saw it. */
 export function ledgerEntry(record: CallRecord): LedgerEntry | null {
-  if (record.outcome === 'refused' || record.outcome === 'answered' || record.priceVersion === '' || record.costNano < 0) return null
-  const { callId, tenant, team, app, keyId, model, provider, targetModel, startedAt, inputTokens, outputTokens, costNano, priceVersion } = record
+  if (record.outcome === 'refused' || record.outcome === 'answered' || record.outcome === 'coalesced' || record.priceVersion === '' || record.costNano < 0) return null
+  const { callId, kind, tenant, team, app, keyId, model, provider, targetModel, startedAt, inputTokens, outputTokens, costNano, priceVersion } = record
   const state: LedgerState = record.outcome === 'settled' && record.errorKind !== '' && costNano === 0 ? 'released' : record.outcome
-  return { callId, state, tenant, team, app, keyId, model, provider, targetModel, startedAt, inputTokens, outputTokens, costNano, priceVersion }
+  return { callId, kind, state, tenant, team, app, keyId, model, provider, targetModel, startedAt, inputTokens, outputTokens, costNano, priceVersion }
 }
 
 export function hourOf(unixMs: number): number {

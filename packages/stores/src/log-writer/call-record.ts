@@ -1,5 +1,5 @@
 import { INTENT_FIELDS, SETTLED_FIELDS, type SegmentRecord, type SegmentValue } from '@headrace/bytes'
-import type { CallRecord, Outcome } from '@headrace/contract'
+import type { CallKind, CallRecord, Outcome } from '@headrace/contract'
 
 type IntentField = typeof INTENT_FIELDS[number]
 type SettledField = typeof SETTLED_FIELDS[number]
@@ -17,6 +17,10 @@ const number = (value: SegmentValue | undefined): number => typeof value === 'nu
 const ms = (value: SegmentValue | undefined): number => typeof value === 'number' && value >= 0 ? value / 1000 : -1
 const body = (value: SegmentValue | undefined): string | null => typeof value === 'string' ? Buffer.from(value, 'latin1').toString('utf8') : null
 
+/** By the kind of their intent. */
+const KINDS: Readonly<Record<string, CallKind>> = Object.freeze({ i: 'call', h: 'hedge', w: 'shadow', r: 'call' })
+export const isIntent = (record: SegmentRecord): boolean => record[0] !== 'r' && KINDS[record[0]] !== undefined
+
 /** Id and attempt number: unique per upstream call. */
 export function callIdOf(record: SegmentRecord): string {
   return `${record[1]}.${record[2]}`
@@ -29,7 +33,7 @@ export function callRecord(intent: SegmentRecord, settled: SegmentRecord | null)
   const told = (field: SettledField): SegmentValue | undefined => settled === null ? undefined : settled[settledAt[field] + shift]
   const id = text(intent[1])
   return {
-    callId: callIdOf(intent), exchangeId: id, requestId: text(known('requestId')) || id, attempt: number(intent[2]),
+    callId: callIdOf(intent), exchangeId: id, requestId: text(known('requestId')) || id, attempt: number(intent[2]), kind: KINDS[intent[0]] ?? 'call',
     outcome: settled === null ? 'unknown' : outcomeOf(told('outcome')),
     tenant: text(known('tenant')), team: text(known('team')), app: text(known('app')), keyId: text(known('keyId')), endUser: text(known('endUser')),
     startedAt: number(known('wallTime')), dialect: text(known('dialect')), operation: text(known('operation')),
@@ -37,7 +41,7 @@ export function callRecord(intent: SegmentRecord, settled: SegmentRecord | null)
     status: Math.max(0, number(told('status'))), upstreamStatus: Math.max(0, number(told('upstreamStatus'))),
     // Written from an `ErrorKind` or ''.
     errorKind: text(told('errorKind')) as CallRecord['errorKind'], finishReason: text(told('finishReason')),
-    dropped: text(told('dropped')), approximated: text(told('approximated')), route: text(told('route')),
+    dropped: text(told('dropped')), approximated: text(told('approximated')), route: text(told('route')), compared: text(told('compared')),
     inputTokens: number(told('inputTokens')), outputTokens: number(told('outputTokens')), cachedInputTokens: number(told('cachedInputTokens')),
     cacheWriteTokens: number(told('cacheWriteTokens')), reasoningTokens: number(told('reasoningTokens')),
     // Of a call that nobody lived to tell of, what was reserved for it.
@@ -57,7 +61,7 @@ export function upgradedRecord(stored: CallRecord, settled: SegmentRecord): Call
   return {
     ...stored,
     outcome: late.outcome, status: late.status, upstreamStatus: late.upstreamStatus, errorKind: late.errorKind, finishReason: late.finishReason,
-    dropped: late.dropped, approximated: late.approximated, route: late.route,
+    dropped: late.dropped, approximated: late.approximated, route: late.route, compared: late.compared,
     inputTokens: late.inputTokens, outputTokens: late.outputTokens, cachedInputTokens: late.cachedInputTokens,
     cacheWriteTokens: late.cacheWriteTokens, reasoningTokens: late.reasoningTokens, costNano: late.costNano, responseBytes: late.responseBytes,
     sentMs: late.sentMs, headMs: late.headMs, firstByteMs: late.firstByteMs, committedMs: late.committedMs, totalMs: late.totalMs,
@@ -66,5 +70,5 @@ export function upgradedRecord(stored: CallRecord, settled: SegmentRecord): Call
 }
 
 function outcomeOf(value: SegmentValue | undefined): Outcome {
-  return value === 'settled' || value === 'partial' || value === 'refused' || value === 'answered' ? value : 'unknown'
+  return value === 'settled' || value === 'partial' || value === 'refused' || value === 'answered' || value === 'coalesced' ? value : 'unknown'
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isRunning, type SegmentRecord } from '@headrace/bytes'
 import type { CallRecord, LedgerStore, LogStore } from '@headrace/contract'
 import { ledgerEntry } from '../ledger/ledger-rules.ts'
-import { callIdOf, callRecord, upgradedRecord } from './call-record.ts'
+import { callIdOf, callRecord, isIntent, upgradedRecord } from './call-record.ts'
 import { SegmentFile } from './segment-file.ts'
 
 export interface CollectorOptions {
@@ -123,7 +123,7 @@ export class LogCollector {
   #take(source: Source, segment: SegmentFile, record: SegmentRecord, offset: number): void {
     if (record[0] === 'o') return
     const callId = callIdOf(record)
-    if (record[0] === 'i') {
+    if (isIntent(record)) {
       segment.pending.set(callId, { offset, intent: record })
       return
     }

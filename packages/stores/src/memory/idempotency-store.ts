@@ -1,4 +1,4 @@
-import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer } from '@headrace/contract'
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, IdempotencyStore } from '@headrace/contract'
 
 interface Entry {
   readonly name: IdempotencyName
@@ -7,7 +7,7 @@ interface Entry {
   readonly token: string
   state: Exclude<ClaimState, 'won' | 'other-request'>
   until: number
-  answer: KeptAnswer | null
+  answer: Buffer | null
 }
 
 /** The reference implementation of idempotency keys: everything in memory, gone with the process. */
@@ -26,12 +26,12 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     return 'won'
   }
 
-  settle(name: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): boolean {
+  settle(name: IdempotencyName, token: string, answer: Buffer | null, until: number): boolean {
     const entry = this.#running(name, token)
     if (entry === null) return false
     // The oldest answer is the first that was kept.
     this.#entries.delete(keyOf(name))
-    this.#entries.set(keyOf(name), { ...entry, state: answer === null ? 'unkept' : 'kept', until, answer: answer === null ? null : { ...answer, body: Buffer.from(answer.body) } })
+    this.#entries.set(keyOf(name), { ...entry, state: answer === null ? 'unkept' : 'kept', until, answer: answer === null ? null : Buffer.from(answer) })
     return true
   }
 
@@ -39,7 +39,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     return this.#running(name, token) !== null && this.#entries.delete(keyOf(name))
   }
 
-  read(name: IdempotencyName, now: number): KeptAnswer | null {
+  read(name: IdempotencyName, now: number): Buffer | null {
     const entry = this.#entries.get(keyOf(name))
     return entry === undefined || entry.until <= now ? null : entry.answer
   }
@@ -60,13 +60,13 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   prune(now: number, maxBytes: number, most: number): number {
     let deleted = 0
     let kept = 0
-    for (const entry of this.#entries.values()) kept += entry.answer?.body.length ?? 0
+    for (const entry of this.#entries.values()) kept += entry.answer?.length ?? 0
     const remove = (wanted: (entry: Entry) => boolean): void => {
       for (const entry of this.#entries.values()) {
         if (deleted >= most) return
         if (!wanted(entry)) continue
         this.#entries.delete(keyOf(entry.name))
-        kept -= entry.answer?.body.length ?? 0
+        kept -= entry.answer?.length ?? 0
         deleted++
       }
     }

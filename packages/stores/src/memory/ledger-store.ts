@@ -23,7 +23,7 @@ export class MemoryLedgerStore implements LedgerStore {
     const sums = new Map<string, { readonly values: readonly (string | number)[], readonly sum: Sum }>()
     for (const entry of this.#entries.values()) {
       const hour = hourOf(entry.startedAt)
-      if (entry.state === 'reserved' || query.tenant !== undefined && entry.tenant !== query.tenant) continue
+      if (entry.state === 'reserved' || entry.kind === query.except || query.tenant !== undefined && entry.tenant !== query.tenant) continue
       if (hour < hourOf(query.since ?? 0) || query.until !== undefined && hour >= query.until) continue
       const values = spendValues(entry, query.by)
       const key = JSON.stringify(values)

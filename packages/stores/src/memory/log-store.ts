@@ -51,5 +51,5 @@ function matches(record: CallRecord, query: LogQuery): boolean {
   return record.tenant === query.tenant
     && (query.since === undefined || record.startedAt >= query.since)
     && (query.until === undefined || record.startedAt < query.until)
-    && (['model', 'provider', 'keyId', 'outcome', 'errorKind', 'requestId'] as const).every(field => query[field] === undefined || record[field] === query[field])
+    && (['model', 'provider', 'keyId', 'kind', 'outcome', 'errorKind', 'requestId'] as const).every(field => query[field] === undefined || record[field] === query[field])
 }

@@ -6,6 +6,9 @@ const BOUNDS = Object.freeze([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.0
 
 const HELP: Readonly<Record<string, string>> = Object.freeze({
   headrace_requests_total: 'Requests answered, by public model, provider and HTTP status.',
+  headrace_hedges_total: 'Second attempts beside slow ones, by how they ended: won, lost, failed, took-over, denied (not sent).',
+  headrace_shadows_total: 'Copies of requests to shadow targets, by result: ok or the error kind, or skipped (not sent).',
+  headrace_shadow_cost_nanodollars_total: 'What shadows cost. It is in no other series and in no budget.',
   headrace_attempts_total: 'Upstream attempts ended, by result (ok or the error kind).',
   headrace_tokens_total: 'Tokens as counted by providers; input includes cached, output includes reasoning (gen_ai.client.token.usage).',
   headrace_time_to_first_token_seconds: 'From the request\'s arrival to the first byte to the client, streams only (gen_ai.server.time_to_first_token).',

@@ -13,7 +13,7 @@ export const CALL_COLUMNS = Object.freeze({
   requestBytes: 'INTEGER', responseBytes: 'INTEGER',
   admittedMs: 'REAL', attemptMs: 'REAL', sentMs: 'REAL', headMs: 'REAL', firstByteMs: 'REAL', committedMs: 'REAL', totalMs: 'REAL',
   traceId: 'TEXT', metadata: 'TEXT', tags: 'TEXT', costNano: 'INTEGER', priceVersion: 'TEXT',
-  dropped: 'TEXT', approximated: 'TEXT', route: 'TEXT',
+  dropped: 'TEXT', approximated: 'TEXT', route: 'TEXT', kind: 'TEXT', compared: 'TEXT',
 } as const satisfies Record<Column, ColumnType>)
 
 /** `callId` -> `call_id`. */
@@ -31,7 +31,7 @@ export function columnValues(r: CallRecord): (string | number)[] {
     r.status, r.upstreamStatus, r.errorKind, r.finishReason,
     r.inputTokens, r.outputTokens, r.cachedInputTokens, r.cacheWriteTokens, r.reasoningTokens, r.requestBytes, r.responseBytes,
     r.admittedMs, r.attemptMs, r.sentMs, r.headMs, r.firstByteMs, r.committedMs, r.totalMs, r.traceId, r.metadata, r.tags, r.costNano, r.priceVersion,
-    r.dropped, r.approximated, r.route,
+    r.dropped, r.approximated, r.route, r.kind, r.compared,
   ]
 }
 

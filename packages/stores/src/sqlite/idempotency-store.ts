@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer } from '@headrace/contract'
+import type { AfterCrash, ClaimState, IdempotencyClaim, IdempotencyName, IdempotencyStore } from '@headrace/contract'
 import { inTransaction, openDatabase } from './open-database.ts'
 
-/** `bytes` = length of `body`; `kept` holds the one row with the sum of them all, by the same transaction: the bound is known without looking at every answer. */
-const MIGRATIONS: readonly string[] = Object.freeze([`
+/**
+ * `bytes` = length of `answer`; `kept` holds the one row with the sum of them all, by the same transaction: the bound is known without looking at every answer.
+ * The second form knows sealed answers only. What stood there before was named otherwise and could be read by anybody: it goes.
+ */
+export const KEY_MIGRATIONS: readonly string[] = Object.freeze([`
   CREATE TABLE key (serial INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL, owner TEXT NOT NULL,
     token TEXT NOT NULL, state TEXT NOT NULL, until INTEGER NOT NULL, status INTEGER, headers TEXT, stream INTEGER, bytes INTEGER NOT NULL DEFAULT 0, body BLOB,
     UNIQUE (tenant, id)) STRICT;
@@ -15,9 +18,15 @@ const MIGRATIONS: readonly string[] = Object.freeze([`
   INSERT INTO kept VALUES (1, 0);
   CREATE TRIGGER key_added AFTER UPDATE OF bytes ON key BEGIN UPDATE kept SET bytes = kept.bytes + new.bytes - old.bytes; END;
   CREATE TRIGGER key_gone AFTER DELETE ON key WHEN old.bytes > 0 BEGIN UPDATE kept SET bytes = kept.bytes - old.bytes; END;
+`, `
+  DELETE FROM key;
+  ALTER TABLE key DROP COLUMN status;
+  ALTER TABLE key DROP COLUMN headers;
+  ALTER TABLE key DROP COLUMN stream;
+  ALTER TABLE key RENAME COLUMN body TO answer;
 `])
 
-const READ = 'SELECT status, headers, stream, body FROM key WHERE tenant = ? AND id = ? AND state = \'kept\' AND until > ?'
+const READ = 'SELECT answer FROM key WHERE tenant = ? AND id = ? AND state = \'kept\' AND until > ?'
 
 /** Idempotency keys in their own SQLite file, `synchronous=FULL`. Its one instance is the file's only writer; everyone else reads (`readKeptAnswer`). */
 export class SqliteIdempotencyStore implements IdempotencyStore {
@@ -30,14 +39,12 @@ export class SqliteIdempotencyStore implements IdempotencyStore {
 
   /** Opens or creates the file. Throws if it cannot be used. */
   constructor(path: string) {
-    const database = this.#database = openDatabase(path, { synchronous: 'FULL', migrations: MIGRATIONS })
-    // What is deleted is overwritten: answers are people's texts.
-    database.exec('PRAGMA secure_delete = ON')
+    const database = this.#database = openDatabase(path, { synchronous: 'FULL', migrations: KEY_MIGRATIONS, secureDelete: true })
     this.#find = database.prepare('SELECT fingerprint, state, token FROM key WHERE tenant = ? AND id = ?')
     this.#insert = database.prepare('INSERT INTO key (tenant, id, fingerprint, owner, token, state, until) VALUES (?, ?, ?, ?, ?, \'running\', ?)')
     this.#deleteOver = database.prepare('DELETE FROM key WHERE tenant = ? AND id = ? AND until <= ?')
     // What is kept gets a new place at the end of the line: the oldest answer is the first that was kept.
-    this.#settle = database.prepare(`UPDATE key SET serial = (SELECT max(serial) + 1 FROM key), state = ?, until = ?, status = ?, headers = ?, stream = ?, bytes = ?, body = ?
+    this.#settle = database.prepare(`UPDATE key SET serial = (SELECT max(serial) + 1 FROM key), state = ?, until = ?, bytes = ?, answer = ?
       WHERE tenant = ? AND id = ? AND token = ? AND state = 'running'`)
     this.#release = database.prepare('DELETE FROM key WHERE tenant = ? AND id = ? AND token = ? AND state = \'running\'')
   }
@@ -58,17 +65,15 @@ export class SqliteIdempotencyStore implements IdempotencyStore {
     return 'won'
   }
 
-  settle({ tenant, id }: IdempotencyName, token: string, answer: KeptAnswer | null, until: number): boolean {
-    const facts = answer === null ? ['unkept', until, null, null, null, 0, null] as const
-      : ['kept', until, answer.status, answer.headers, answer.stream ? 1 : 0, answer.body.length, answer.body] as const
-    return Number(this.#settle.run(...facts, tenant, id, token).changes) > 0
+  settle({ tenant, id }: IdempotencyName, token: string, answer: Buffer | null, until: number): boolean {
+    return Number(this.#settle.run(answer === null ? 'unkept' : 'kept', until, answer?.length ?? 0, answer, tenant, id, token).changes) > 0
   }
 
   release({ tenant, id }: IdempotencyName, token: string): boolean {
     return Number(this.#release.run(tenant, id, token).changes) > 0
   }
 
-  read(name: IdempotencyName, now: number): KeptAnswer | null {
+  read(name: IdempotencyName, now: number): Buffer | null {
     return readAnswer(this.#database, name, now)
   }
 
@@ -107,7 +112,7 @@ function inOne(database: DatabaseSync, work: () => void): void {
 }
 
 /** Reads a kept answer from the keys' file in any process, without ever writing to it. A file that is not there yet keeps nothing. */
-export function readKeptAnswer(path: string, name: IdempotencyName, now: number): KeptAnswer | null {
+export function readKeptAnswer(path: string, name: IdempotencyName, now: number): Buffer | null {
   if (!existsSync(path)) return null
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
   try {
@@ -117,9 +122,7 @@ export function readKeptAnswer(path: string, name: IdempotencyName, now: number)
   }
 }
 
-function readAnswer(database: DatabaseSync, { tenant, id }: IdempotencyName, now: number): KeptAnswer | null {
-  const row = database.prepare(READ).get(tenant, id, now)
-  if (row === undefined) return null
-  const body = row['body']
-  return { status: Number(row['status']), headers: String(row['headers']), stream: row['stream'] === 1, body: body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0) }
+function readAnswer(database: DatabaseSync, { tenant, id }: IdempotencyName, now: number): Buffer | null {
+  const answer = database.prepare(READ).get(tenant, id, now)?.['answer']
+  return answer instanceof Uint8Array ? Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength) : null
 }

@@ -21,6 +21,9 @@ const MIGRATIONS: readonly string[] = Object.freeze([`
   ALTER TABLE call ADD COLUMN approximated TEXT NOT NULL DEFAULT '';
 `, `
   ALTER TABLE call ADD COLUMN route TEXT NOT NULL DEFAULT '';
+`, `
+  ALTER TABLE call ADD COLUMN kind TEXT NOT NULL DEFAULT 'call';
+  ALTER TABLE call ADD COLUMN compared TEXT NOT NULL DEFAULT '';
 `])
 
 /** The call log in its own SQLite file. Its one instance is the file's only writer; everyone else reads (`readLogs`). */

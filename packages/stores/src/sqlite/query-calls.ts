@@ -5,7 +5,7 @@ import { COLUMN_LIST, recordFromRow } from './call-columns.ts'
 
 const SELECT = `SELECT call.id, ${COLUMN_LIST}, request_body, response_body FROM call LEFT JOIN call_body ON call_body.id = call.id`
 const CONDITIONS = Object.freeze({
-  tenant: 'tenant = ?', since: 'started_at >= ?', until: 'started_at < ?', model: 'model = ?', provider: 'provider = ?', keyId: 'key_id = ?',
+  tenant: 'tenant = ?', since: 'started_at >= ?', until: 'started_at < ?', model: 'model = ?', provider: 'provider = ?', keyId: 'key_id = ?', kind: 'kind = ?',
   outcome: 'outcome = ?', errorKind: 'error_kind = ?', requestId: 'request_id = ?', after: 'call.id > ?',
 } as const satisfies Record<Exclude<keyof LogQuery, 'limit'>, string>)
 

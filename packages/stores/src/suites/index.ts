@@ -1,4 +1,5 @@
 /** Conformance suites: each implementation of a port runs the port's suite. */
+export { contextStoreSuite } from './context-store-suite.ts'
 export { idempotencyStoreSuite } from './idempotency-store-suite.ts'
 export { keyStoreSuite } from './key-store-suite.ts'
 export { ledgerStoreSuite, sampleEntry } from './ledger-store-suite.ts'

@@ -8,7 +8,7 @@ const NOON = Date.UTC(2026, 10, 25, 12)
 /** A plausible entry with what a test wants to be otherwise. */
 export function sampleEntry(facts: Partial<LedgerEntry> & { readonly callId: string }): LedgerEntry {
   return {
-    state: 'settled', tenant: 'default', team: 'search', app: 'web', keyId: 'key-1', model: 'fast', provider: 'up', targetModel: 'm1', startedAt: NOON,
+    kind: 'call', state: 'settled', tenant: 'default', team: 'search', app: 'web', keyId: 'key-1', model: 'fast', provider: 'up', targetModel: 'm1', startedAt: NOON,
     inputTokens: 10, outputTokens: 20, costNano: 1_000, priceVersion: 'usd/M:1/1/1/2', ...facts,
   }
 }
@@ -84,7 +84,11 @@ export function ledgerStoreSuite(name: string, make: () => LedgerStore): void {
       expect(rows([], { tenant: 'default', until: NOON })).toEqual([[1]])
       expect(rows(['team'], { tenant: 'default', limit: 1 })).toEqual([['t2', 6]])
       expect(rows(['team'], { tenant: 'nobody' })).toEqual([])
-      expect(store.spend({ by: [], tenant: 'default' })).toEqual([{ values: [], calls: 3, inputTokens: 30, outputTokens: 60, costNano: 7n }])
+      store.append([sampleEntry({ callId: 'w.1', kind: 'shadow', team: 't2', costNano: 50 })])
+      expect(rows(['kind'], { tenant: 'default' })).toEqual([['shadow', 50], ['call', 7]])
+      expect(rows(['team'], { tenant: 'default', except: 'shadow', limit: 1 })).toEqual([['t2', 6]])
+      expect(store.find('w.1')?.kind).toBe('shadow')
+      expect(store.spend({ by: [], tenant: 'default', except: 'shadow' })).toEqual([{ values: [], calls: 3, inputTokens: 30, outputTokens: 60, costNano: 7n }])
     })
   })
 }

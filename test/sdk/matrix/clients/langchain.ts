@@ -79,5 +79,7 @@ function langchain(name: string, speaks: string, modelOf: ModelOf, overloaded: n
 
 export const langchainOpenaiChat = langchain('@langchain/openai', 'Chat Completions', (lane, model, key = lane.key, thinks = false) =>
   new ChatOpenAI({ model, apiKey: key, ...(thinks ? { modelKwargs: { reasoning_effort: 'low' } } : {}), maxRetries: 0, configuration: { baseURL: `${lane.url}/v1` }, streamUsage: true }), 503)
+export const langchainOpenaiResponses = langchain('@langchain/openai', 'Responses', (lane, model, key = lane.key, thinks = false) =>
+  new ChatOpenAI({ model, apiKey: key, useResponsesApi: true, ...(thinks ? { modelKwargs: { reasoning: { effort: 'low' } } } : {}), maxRetries: 0, configuration: { baseURL: `${lane.url}/v1` } }), 503)
 export const langchainAnthropic = langchain('@langchain/anthropic', 'Messages', (lane, model, key = lane.key, thinks = false) =>
   new ChatAnthropic({ model, apiKey: key, maxRetries: 0, maxTokens: thinks ? 4_000 : 50, ...(thinks ? { thinking: { type: 'enabled', budget_tokens: 2_000 } } : {}), anthropicApiUrl: lane.url }), 529)

@@ -1,4 +1,4 @@
-import { Agent, OpenAIChatCompletionsModel, run, setTracingDisabled, tool, type Model } from '@openai/agents'
+import { Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, run, setTracingDisabled, tool, type Model } from '@openai/agents'
 import OpenAI from 'openai'
 import { expect } from 'vitest'
 import { BOTH_RESULTS, CALL_BOTH, CALL_ONE, CITY_SCHEMA, eachBreak, eachFailure, endless, HELLO, PIXEL_URL, resultOf, SAMPLE, SEE, SEEN, SYSTEM, TOOL_NAMES, WEATHER, type Failure, type Lane, type Sdk } from '../sdk.ts'
@@ -71,3 +71,4 @@ function agents(speaks: string, modelOf: (client: OpenAI, model: string) => Mode
 }
 
 export const agentsChat = agents('Chat Completions', (client, model) => new OpenAIChatCompletionsModel(client, model))
+export const agentsResponses = agents('Responses', (client, model) => new OpenAIResponsesModel(client, model))

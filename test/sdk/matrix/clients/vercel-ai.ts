@@ -1,4 +1,5 @@
 import { createAnthropic } from '@ai-sdk/anthropic'
+import { createGoogleGenerativeAI } from '@ai-sdk/google'
 import { createOpenAI } from '@ai-sdk/openai'
 import { APICallError, generateText, jsonSchema, Output, stepCountIs, streamText, tool, type LanguageModel } from 'ai'
 import { expect } from 'vitest'
@@ -79,3 +80,7 @@ export const vercelOpenaiChat = vercel('@ai-sdk/openai', 'Chat Completions', (la
   { overloaded: 503, thinking: { openai: { reasoningEffort: 'low', forceReasoning: true } } })
 export const vercelAnthropic = vercel('@ai-sdk/anthropic', 'Messages', (lane, model, key = lane.key) => createAnthropic({ baseURL: `${lane.url}/v1`, apiKey: key })(model),
   { overloaded: 529, thinking: { anthropic: { thinking: { type: 'enabled', budgetTokens: 2_000 } } } })
+export const vercelOpenaiResponses = vercel('@ai-sdk/openai', 'Responses', (lane, model, key = lane.key) => createOpenAI({ baseURL: `${lane.url}/v1`, apiKey: key }).responses(model),
+  { overloaded: 503, thinking: { openai: { reasoningEffort: 'low', forceReasoning: true } } })
+export const vercelGoogle = vercel('@ai-sdk/google', 'Gemini', (lane, model, key = lane.key) => createGoogleGenerativeAI({ baseURL: `${lane.url}/v1beta`, apiKey: key })(model),
+  { overloaded: 503, thinking: { google: { thinkingConfig: { thinkingBudget: 2_000 } } } })

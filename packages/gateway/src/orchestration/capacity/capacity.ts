@@ -29,12 +29,12 @@ export class Capacity {
 
   /** A place at the engine of `target`, whose rule is given: at once (`held`), later (`holder` hears of it), or never (`refusal`). Every turn must come to its `end`. */
   take(rule: CapacityRule, target: Target, x: Exchange, holder: TurnHolder): Turn {
-    let gate = this.#gates.get(rule.name)
-    if (gate === undefined) {
-      const { desk, wall } = this.#options
-      this.#gates.set(rule.name, gate = new EngineGate(rule, new SlotSupply(desk, wall, rule, this.#version), this.#options))
-    }
-    return gate.enter(target, x, holder)
+    return this.#gate(rule).enter(target, x, holder)
+  }
+
+  /** A place at once, or null. */
+  takeNow(rule: CapacityRule, target: Target, x: Exchange): Turn | null {
+    return this.#gate(rule).enterNow(target, x)
   }
 
   /** Adds the queues' series to a worker's metrics. */
@@ -52,5 +52,14 @@ export class Capacity {
       if (gate.waits.count > 0) histograms[`headrace_queue_wait_seconds{${engine}}`] = { buckets: gate.waits.filled(), sum: gate.waits.sum, count: gate.waits.count }
     }
     return { counters, gauges, histograms }
+  }
+
+  #gate(rule: CapacityRule): EngineGate {
+    let gate = this.#gates.get(rule.name)
+    if (gate === undefined) {
+      const { desk, wall } = this.#options
+      this.#gates.set(rule.name, gate = new EngineGate(rule, new SlotSupply(desk, wall, rule, this.#version), this.#options))
+    }
+    return gate
   }
 }

@@ -13,6 +13,8 @@ export interface GateOptions extends Pick<DeskOptions, 'now' | 'after'> {
   readonly random: () => number
 }
 
+/** Who has a place at once hears nothing more. */
+const NOBODY: TurnHolder = Object.freeze({ onTurn() {}, onShed() {} })
 /** Milliseconds between two looks at who has waited too long. */
 const LOOK_LEAST_MS = 5
 const LOOK_MOST_MS = 100
@@ -67,6 +69,16 @@ export class EngineGate implements TurnKeeper {
       this.#standing.served()
       this.#hold(turn, now)
     } else this.#wait(turn, now)
+    return turn
+  }
+
+  /** A place at once, or null: nobody waits for it. */
+  enterNow(target: Target, x: Exchange): Turn | null {
+    const now = this.#options.now()
+    const turn = new Turn(this, NOBODY, target, x, now, 0, 0)
+    if (this.#line.size > 0 || !this.#supply.take(turn)) return null
+    this.#standing.served()
+    this.#hold(turn, now)
     return turn
   }
 

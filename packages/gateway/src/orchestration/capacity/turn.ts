@@ -1,4 +1,5 @@
 import type { Exchange, GatewayError, QuotaUse, Target } from '@headrace/contract'
+import { timeoutsFor } from '../timeouts.ts'
 import type { Lane } from './fair-line.ts'
 
 /** Who waits for an engine. Exactly one of the two is called, once, and neither after `Turn.end`. */
@@ -55,7 +56,8 @@ export class Turn {
     this.since = since
     this.input = input
     this.output = output
-    this.deadline = x.startedAt + Math.min(target.timeouts.firstToken, target.timeouts.total)
+    const { firstToken, total } = timeoutsFor(x, target)
+    this.deadline = x.startedAt + Math.min(firstToken, total)
   }
 
   /** Gives the place up, at the engine or in the queue. Idempotent. */

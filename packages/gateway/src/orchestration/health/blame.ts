@@ -1,4 +1,4 @@
-import type { ErrorKind, OutReason } from '@headrace/contract'
+import type { ErrorKind, Exchange, OutReason } from '@headrace/contract'
 
 /**
  * What a failed attempt says about whom.
@@ -19,8 +19,8 @@ const NOTHING: Blame = Object.freeze({ verdict: 'nothing' })
 export const BLAME = Object.freeze({
   'invalid-request': NOTHING, 'unauthenticated': NOTHING, 'forbidden': NOTHING, 'not-found': NOTHING, 'method-not-allowed': NOTHING, 'model-not-found': NOTHING,
   'unsupported-media-type': NOTHING, 'body-too-large': NOTHING, 'head-too-large': NOTHING, 'client-timeout': NOTHING, 'client-closed': NOTHING,
-  'idempotency-conflict': NOTHING, 'idempotency-mismatch': NOTHING,
-  'rate-limited': NOTHING, 'budget-exceeded': NOTHING, 'overloaded': NOTHING, 'shutting-down': NOTHING, 'internal': NOTHING,
+  'idempotency-conflict': NOTHING, 'idempotency-mismatch': NOTHING, 'context-busy': NOTHING, 'context-stale': NOTHING, 'delta-unknown': NOTHING,
+  'rate-limited': NOTHING, 'budget-exceeded': NOTHING, 'overloaded': NOTHING, 'shutting-down': NOTHING, 'internal': NOTHING, 'superseded': NOTHING,
   'upstream-connect': FAULT, 'upstream-connect-timeout': FAULT, 'upstream-first-token-timeout': FAULT, 'upstream-idle-timeout': FAULT,
   // The request's whole time is over: see `blameOf`.
   'upstream-total-timeout': NOTHING,
@@ -35,12 +35,16 @@ export const BLAME = Object.freeze({
 const FORBIDDEN: Blame = Object.freeze({ verdict: 'rest', whom: 'pair', reason: 'forbidden' })
 const OVERLOADED: Blame = Object.freeze({ verdict: 'rest', whom: 'target', reason: 'overloaded' })
 
-/** Who is to blame for an attempt's end; null = it ended well. `spoke`: a first byte had come. */
-export function blameOf(error: ErrorKind | null, upstreamStatus: number, retryAfterMs: number, spoke: boolean): Blame {
+/** What a client that asks for shorter deadlines than the configuration's brings about itself. */
+const DEADLINES: ReadonlySet<ErrorKind> = new Set(['upstream-connect-timeout', 'upstream-first-token-timeout', 'upstream-idle-timeout', 'upstream-total-timeout'])
+
+/** Who is to blame for an attempt's end, as the exchange has it. */
+export function blameOf({ error, upstreamStatus, firstByteAt, timeouts }: Pick<Exchange, 'error' | 'upstreamStatus' | 'firstByteAt' | 'timeouts'>, retryAfterMs: number): Blame {
   if (error === null) return ANSWER
+  if (timeouts !== null && DEADLINES.has(error)) return NOTHING
   if (error === 'upstream-auth' && upstreamStatus === 403) return FORBIDDEN
   if (error === 'upstream-overloaded' && retryAfterMs > 0) return OVERLOADED
-  if (error === 'upstream-total-timeout' && !spoke) return FAULT
+  if (error === 'upstream-total-timeout' && firstByteAt === 0) return FAULT
   return BLAME[error]
 }
 

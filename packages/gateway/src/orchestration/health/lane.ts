@@ -30,6 +30,10 @@ export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
   return endpoint.full ? 'full' : backlogMs(pair) > LONG_QUEUE_MS ? 'busy' : 'open'
 }
 
+/** Nothing at all speaks against it: it is not even to be probed, and nobody waits there. */
+export const isFree = ({ endpoint, credential, pair }: Lane): boolean =>
+  endpoint.out === null && credential.out === null && pair.out === null && !endpoint.full && backlogMs(pair) === 0
+
 /** How long those take who wait for the provider's limits, ms. */
 export const backlogMs = ({ line }: Standing): number => line === null ? 0 : line.backlogMs
 

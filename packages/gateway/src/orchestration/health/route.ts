@@ -6,7 +6,7 @@ const MAX_STEPS = 16
 
 export const FIRST_IN_ORDER = 'the first in order'
 
-type Did = 'chosen' | 'skipped' | 'left' | 'waited'
+type Did = 'chosen' | 'skipped' | 'left' | 'waited' | 'hedged' | 'limited'
 
 /**
  * One request's way through its plan: what was tried, and why each target was chosen, skipped or left. Made when there is something to tell:

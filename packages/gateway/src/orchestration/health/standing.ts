@@ -18,6 +18,9 @@ export class Standing {
   /** Time to first byte over all workers, ms; 0 = not known. */
   p50 = 0
   p95 = 0
+  /** Of streams, and of answers in one piece; 0 = not known. */
+  streamP95 = 0
+  jsonP95 = 0
   inFlight = 0
   /** Attempts without a first byte, when the first of them began, and when somebody was answered last. Monotonic ms. */
   waiting = 0
@@ -59,6 +62,8 @@ export class Standing {
     this.token = state.token
     this.p50 = state.p50
     this.p95 = state.p95
+    this.streamP95 = state.streamP95
+    this.jsonP95 = state.jsonP95
     if (fresh || recalled || state.token) this.#wished = this.#wish = false
     if (fresh) {
       this.#forget()

@@ -72,6 +72,15 @@ export class TargetBoard {
     if (turnOf(ticket) === endpoint.turn) endpoint.addTime(stream, ms)
   }
 
+  /** Another attempt answered first, so many ms after this one began: it takes longer than that. A probe that is so late has failed. */
+  outrun({ endpoint }: Lane, ticket: number, stream: boolean, ms: number): void {
+    if (turnOf(ticket) === endpoint.turn) endpoint.addTime(stream, ms)
+    if (ticket >= 0 || !endpoint.probing) return
+    endpoint.endProbe('failed')
+    this.#enqueue(endpoint)
+    this.#urge()
+  }
+
   /** It ended, as the exchange says; `retryAfterMs`: what its provider asked for. */
   end(lane: Lane, ticket: number, x: Exchange, retryAfterMs: number): void {
     const { endpoint } = lane
@@ -79,7 +88,7 @@ export class TargetBoard {
     endpoint.inFlight--
     if (endpoint.full) this.#recount(endpoint)
     if (!spoke) endpoint.waiting--
-    const blame = blameOf(x.error, x.upstreamStatus, retryAfterMs, spoke)
+    const blame = blameOf(x, retryAfterMs)
     const present = turnOf(ticket) === endpoint.turn
     if (present && blame.verdict === 'fault') {
       endpoint.countFault()

@@ -1,5 +1,5 @@
 import { gatewayError, type GatewayError, type OutReason, type Plan } from '@headrace/contract'
-import { backlogMs, obstacle, rankLane, type Lane, type LaneRank } from './lane.ts'
+import { backlogMs, isFree, obstacle, rankLane, type Lane, type LaneRank } from './lane.ts'
 import { FIRST_IN_ORDER, type Route } from './route.ts'
 import type { Standing } from './standing.ts'
 import type { TargetBoard } from './target-board.ts'
@@ -43,6 +43,21 @@ export class TargetPicker {
   /** Whether a second attempt there is as good as any. */
   isOpen(plan: Plan, index: number): boolean {
     return this.#board.calm || this.#rank(plan, index) === 'open'
+  }
+
+  /** Where a second attempt beside the one at `index` may go: the next target that is free, else the next credential, else the same once more; -1 = nowhere. */
+  beside(plan: Plan, route: Route, index: number): number {
+    const { targets } = plan
+    const name = targets[index]?.name
+    let other = -1
+    for (let next = 0; next < targets.length; next++) {
+      const target = targets[next]
+      if (target === undefined || next === index || route.isTried(next) || !isFree(this.#board.lane(target))) continue
+      if (target.name !== name) return next
+      if (other < 0) other = next
+    }
+    const same = targets[index]
+    return other >= 0 || same === undefined || !isFree(this.#board.lane(same)) ? other : index
   }
 
   /** What to wait for where nothing can be chosen; null = no target is left. */

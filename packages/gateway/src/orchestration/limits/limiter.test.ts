@@ -75,12 +75,12 @@ function exchange(facts: Partial<Exchange> = {}): Exchange {
   return Object.assign(x, { principal: WHO, model: 'm', upstreamStatus: 200 }, facts)
 }
 async function admit(desk: Desk, x: Exchange = exchange(), most = 50): Promise<Admission> {
-  const decided = await desk.limiter.admit(x, BODY, most)
+  const decided = await desk.limiter.admit(x, { body: BODY }, most)
   if (decided instanceof Admission) return decided
   throw new Error(decided.message)
 }
 async function refused(desk: Desk, x: Exchange = exchange(), most = 50, body = BODY): Promise<GatewayError> {
-  const decided = await desk.limiter.admit(x, body, most)
+  const decided = await desk.limiter.admit(x, { body: body }, most)
   if (decided instanceof Admission) throw new Error('admitted')
   return decided
 }
@@ -88,18 +88,37 @@ async function refused(desk: Desk, x: Exchange = exchange(), most = 50, body = B
 describe('admission', () => {
   it('costs nothing and remembers nothing where no limit concerns a request', () => {
     const desk = new Desk([rule('requests', 1, { match: { team: ['other'] } })])
-    expect(desk.limiter.admit(exchange(), BODY, 1)).toBe(UNLIMITED)
+    expect(desk.limiter.admit(exchange(), { body: BODY }, 1)).toBe(UNLIMITED)
     desk.limiter.settle(UNLIMITED, exchange())
     expect(desk.sent).toEqual([])
     expect(desk.limiter.headers(exchange())).toBe('')
-    expect(new Desk([]).limiter.admit(exchange(), BODY, 1)).toBe(UNLIMITED)
+    expect(new Desk([]).limiter.admit(exchange(), { body: BODY }, 1)).toBe(UNLIMITED)
+  })
+
+  it('of a request that shares another\'s answer counts the request and takes a slot, no tokens; withdrawn it has taken nothing', async () => {
+    const desk = new Desk([rule('requests', 10), rule('concurrency', 2), rule('tokens', 200)])
+    const lead = await admit(desk)
+    const left = desk.leftOf('tokens')
+    const shared = await desk.limiter.admit(exchange(), { body: BODY }, 1_000_000, true)
+    if (!(shared instanceof Admission)) throw new Error(shared.message)
+    expect(desk.leftOf('tokens')).toBe(left)
+    expect((await refused(desk)).message).toContain('"concurrency"')
+    desk.limiter.withdraw(shared)
+    desk.limiter.withdraw(shared)
+    desk.limiter.settle(shared, exchange())
+    const again = await desk.limiter.admit(exchange(), { body: BODY }, 1, true)
+    if (!(again instanceof Admission)) throw new Error(again.message)
+    desk.limiter.settle(again, exchange())
+    desk.limiter.settle(lead, exchange({ usage: usage(10, 5) }))
+    desk.limiter.close()
+    expect([desk.leftOf('requests'), desk.leftOf('concurrency'), desk.leftOf('tokens')]).toEqual([8, 2, 185])
   })
 
   it('is synchronous while the lease lasts', async () => {
     const desk = new Desk([rule('requests', 100)])
     desk.spare = 10
     await admit(desk)
-    for (let count = 0; count < 10; count++) expect(desk.limiter.admit(exchange(), BODY, 1)).toBeInstanceOf(Admission)
+    for (let count = 0; count < 10; count++) expect(desk.limiter.admit(exchange(), { body: BODY }, 1)).toBeInstanceOf(Admission)
   })
 
   it('refuses at once, and with the time to wait, what was refused a moment ago', async () => {
@@ -108,10 +127,10 @@ describe('admission', () => {
     expect(await refused(desk)).toMatchObject({ kind: 'rate-limited', retryAfterMs: 5_000, message: 'The limit "requests" of 1 requests per hour is reached. Try again in 5 s.' })
     const asked = desk.sent.length
     desk.pass(600)
-    expect(desk.limiter.admit(exchange(), BODY, 1)).toMatchObject({ kind: 'rate-limited', retryAfterMs: 4_400 })
+    expect(desk.limiter.admit(exchange(), { body: BODY }, 1)).toMatchObject({ kind: 'rate-limited', retryAfterMs: 4_400 })
     expect(desk.sent.slice(asked).filter(op => op.op === 'ask')).toEqual([])
     desk.pass(500)
-    expect(desk.limiter.admit(exchange(), BODY, 1)).toBeInstanceOf(Promise)
+    expect(desk.limiter.admit(exchange(), { body: BODY }, 1)).toBeInstanceOf(Promise)
   })
 
   it('takes all limits or none', async () => {
@@ -128,7 +147,7 @@ describe('admission', () => {
     const desk = new Desk([rule('requests', 3)])
     const order: number[] = []
     const all = [1, 2, 3, 4].map(async number => {
-      const decided = await desk.limiter.admit(exchange(), BODY, 1)
+      const decided = await desk.limiter.admit(exchange(), { body: BODY }, 1)
       order.push(decided instanceof Admission ? number : -number)
     })
     await Promise.all(all)
@@ -193,8 +212,8 @@ describe('whose counter it is', () => {
     const desk = new Desk([rule('requests', 1, { match: { model: ['gpt-*'], team: ['search', 'ads'] } })])
     await admit(desk, exchange(named('alias', 'openai/gpt-5')))
     await refused(desk, exchange(named('openai/gpt-5', 'openai/gpt-5')))
-    expect(desk.limiter.admit(exchange(named('claude', 'anthropic/claude')), BODY, 1)).toBe(UNLIMITED)
-    expect(desk.limiter.admit(exchange({ ...named('gpt-5', 'openai/gpt-5'), principal: principal({ team: 'other' }) }), BODY, 1)).toBe(UNLIMITED)
+    expect(desk.limiter.admit(exchange(named('claude', 'anthropic/claude')), { body: BODY }, 1)).toBe(UNLIMITED)
+    expect(desk.limiter.admit(exchange({ ...named('gpt-5', 'openai/gpt-5'), principal: principal({ team: 'other' }) }), { body: BODY }, 1)).toBe(UNLIMITED)
   })
 })
 
@@ -309,7 +328,7 @@ describe('tokens', () => {
     const x = exchange()
     const large = Buffer.from(`{${'word '.repeat(2_000_000)}}`)
     const start = process.cpuUsage()
-    void desk.limiter.admit(x, large, 1)
+    void desk.limiter.admit(x, { body: large }, 1)
     expect(process.cpuUsage(start).user / 1000).toBeLessThan(200)
     expect(desk.sent.find(op => op.op === 'ask')).toBeUndefined()
   })

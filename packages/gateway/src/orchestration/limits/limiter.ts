@@ -1,4 +1,4 @@
-import { budgetPart, dollars, gatewayError, type Exchange, type GatewayError, type LimitResource, type LimitRule, type LimitsToWorker, type Principal } from '@headrace/contract'
+import { budgetPart, dollars, gatewayError, type BodyHolder, type Exchange, type GatewayError, type LimitResource, type LimitRule, type LimitsToWorker, type Principal } from '@headrace/contract'
 import { callCost, MOST_CHARGED_TOKENS, mostCost } from './call-cost.ts'
 import { LeaseDesk, type DeskOptions } from './lease-desk.ts'
 import type { Lease, Shortage } from './lease.ts'
@@ -16,6 +16,8 @@ export class Admission {
   readonly output: number
   /** Nano-dollars reserved. */
   readonly cost: number
+  /** Its answer is another request's: it counts as a request and takes a slot, and nothing else. */
+  readonly shares: boolean
   /** Unix ms at which it was admitted. */
   readonly wall: number
   /** Output tokens and nano-dollars charged beyond the reservation so far. */
@@ -23,13 +25,14 @@ export class Admission {
   extraCost = 0
   settled = false
 
-  constructor(set: CounterSet, estimate: number, input: number, output: number, cost: number, wall: number) {
+  constructor(set: CounterSet, estimate: number, input: number, output: number, cost: number, wall: number, shares = false) {
     this.set = set
     this.estimate = estimate
     this.input = input
     this.output = output
     this.cost = cost
     this.wall = wall
+    this.shares = shares
   }
 }
 
@@ -89,17 +92,17 @@ export class Limiter {
 
   /**
    * Admits a request, usually at once. `maxOutput` = output tokens that the client allows, < 0 = not said. The exchange's principal, model, user
-   * and plan are set. Every `Admission` must come to `settle` once, also when the client has left while it was waited for.
+   * and plan are set. `shares`: its answer is another request's, which has been admitted for it. Every `Admission` must come to `settle` once, also when the client has left while it was waited for.
    * Errors: `rate-limited`, `budget-exceeded`, `forbidden` (a budget, and a model without a price), `invalid-request` (more tokens than the limit can ever give), `overloaded` (the authority does not answer).
    */
-  admit(x: Exchange, body: Buffer, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
+  admit(x: Exchange, request: BodyHolder, maxOutput: number, shares = false): Admission | GatewayError | Promise<Admission | GatewayError> {
     const principal = x.principal
     if (this.#table.empty || principal === null) return UNLIMITED
     const set = this.#table.find(x, principal)
     if (set.leases.length === 0) return UNLIMITED
     if (set.countsCost && !isPriced(x)) return gatewayError('forbidden', `The model ${JSON.stringify(x.model)} has no price, and a budget applies to this key. Whoever runs this gateway can add one under "prices".`, { param: 'model' })
-    const admission = this.#prepare(x, set, body, maxOutput)
-    return this.#takeAll(admission) ? admission : this.#admitSlowly(x, principal, admission, body, maxOutput)
+    const admission = shares ? new Admission(set, 0, 0, 0, 0, x.wallTime, true) : this.#prepare(x, set, request, maxOutput)
+    return this.#takeAll(admission) ? admission : this.#admitSlowly(x, principal, admission, request, maxOutput)
   }
 
   /**
@@ -122,6 +125,21 @@ export class Limiter {
     return x.responseBytes + this.#bytesOf(x, Math.max(PROGRESS_TOKENS, output / PROGRESS_PART))
   }
 
+  /**
+   * A second attempt is to run beside the first, as `x` says: what it may cost is reserved too. False = a budget has no room for it, and nothing is taken.
+   * `settle` gives back what it did not cost.
+   */
+  reserveBeside(admission: Admission, x: Exchange): boolean {
+    const { leases, resources, countsCost } = admission.set
+    if (!countsCost || x.reservedNano <= 0) return true
+    const budgets = leases.filter((_lease, index) => resources[index] === 'cost')
+    if (!budgets.every(lease => lease.has(x.reservedNano, admission.wall))) return false
+    for (const lease of budgets) this.#desk.take(lease, x.reservedNano)
+    this.#desk.tellAhead()
+    admission.extraCost += x.reservedNano
+    return true
+  }
+
   /** The request is over: its slots return, and its tokens are set right by what the provider counted. Idempotent. */
   settle(admission: Admission, x: Exchange): void {
     if (admission === UNLIMITED || admission.settled) return
@@ -138,7 +156,22 @@ export class Limiter {
       else if (resource === 'cost') this.#reconcile(lease, admission, x.spentNano - admission.cost - admission.extraCost)
       else this.#reconcile(lease, admission, tokensOf(resource, input, output) - amountOf(resource, lease, admission) - (countsOutput(resource) ? admission.extra : 0))
     }
-    if (countsTokens || countsCost) this.#forecast.learn(x, x.model, admission.estimate)
+    if ((countsTokens || countsCost) && !admission.shares) this.#forecast.learn(x, x.model, admission.estimate)
+  }
+
+  /** The request is to be admitted anew: all that it holds goes back, the request itself included. Idempotent. */
+  withdraw(admission: Admission): void {
+    if (admission === UNLIMITED || admission.settled) return
+    admission.settled = true
+    const { leases, resources } = admission.set
+    for (let index = 0; index < leases.length; index++) {
+      const lease = leases[index]
+      const resource = resources[index]
+      if (lease === undefined || resource === undefined) continue
+      if (resource !== 'requests') lease.busy--
+      const units = amountOf(resource, lease, admission)
+      if (units > 0 && (resource === 'concurrency' || admission.wall >= lease.from && admission.wall < lease.until)) this.#desk.putBack(lease, units, true)
+    }
   }
 
   /** An attempt begins: sets what it may cost, for its record. Returns how many bytes its answer must have come to for `progress`; Infinity = never. */
@@ -157,6 +190,8 @@ export class Limiter {
     if (price === null || x.costNano >= 0) return
     const { usage } = x
     const { inputTokens, outputTokens } = usage
+    // Nobody can say: it stays unknown.
+    if (x.opaque && !isCredible(inputTokens) && !isCredible(outputTokens)) return
     x.costNano = callCost(price, {
       ...usage,
       inputTokens: isCredible(inputTokens) ? inputTokens : this.#wasServed(x) ? admission.input || guessInput(x) : 0,
@@ -173,9 +208,9 @@ export class Limiter {
 
   readonly #openLease = (...args: Parameters<LeaseDesk['open']>): Lease => this.#desk.open(...args)
 
-  #prepare(x: Exchange, set: CounterSet, body: Buffer, maxOutput: number): Admission {
+  #prepare(x: Exchange, set: CounterSet, request: BodyHolder, maxOutput: number): Admission {
     if (!set.countsTokens && !set.countsCost) return new Admission(set, 0, 0, 0, 0, x.wallTime)
-    const estimate = TokenForecast.estimate(body)
+    const estimate = TokenForecast.estimate(request.body)
     // Embeddings write nothing.
     const output = x.operation === 'embeddings' ? 0 : this.#forecast.output(x.model, maxOutput)
     const input = this.#forecast.input(x.model, estimate)
@@ -213,10 +248,11 @@ export class Limiter {
     return true
   }
 
-  #admitSlowly(x: Exchange, principal: Principal, admission: Admission, body: Buffer, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
+  #admitSlowly(x: Exchange, principal: Principal, admission: Admission, request: BodyHolder, maxOutput: number): Admission | GatewayError | Promise<Admission | GatewayError> {
     if (admission.set.leases.some(lease => lease.closed)) {
       this.#table.forget()
-      admission = this.#prepare(x, this.#table.find(x, principal), body, maxOutput)
+      const set = this.#table.find(x, principal)
+      admission = admission.shares ? new Admission(set, 0, 0, 0, 0, x.wallTime, true) : this.#prepare(x, set, request, maxOutput)
     }
     const { leases, resources } = admission.set
     const now = this.#options.now()
@@ -231,7 +267,7 @@ export class Limiter {
       }
       if (!holds(lease, amount, admission.wall) && lease.refuses(amount, now)) return this.#refusal(admission, index, 'exhausted')
     }
-    return this.#gather(new Admission(admission.set, admission.estimate, admission.input, admission.output, admission.cost, this.#options.wall()))
+    return this.#gather(new Admission(admission.set, admission.estimate, admission.input, admission.output, admission.cost, this.#options.wall(), admission.shares))
   }
 
   /** Waits for what is short, lease by lease, and sets it aside; takes the rest when nothing is short. Puts all back when one is refused. */
@@ -293,7 +329,7 @@ export class Limiter {
   }
 
   #wasServed(x: Exchange): boolean {
-    return x.responseBytes > 0 && x.upstreamStatus < 300 || x.error === 'client-closed' && x.sentAt !== 0
+    return x.responseBytes > 0 && x.upstreamStatus < 300 || (x.error === 'client-closed' || x.error === 'superseded') && x.sentAt !== 0
   }
 
   #outputUsed(x: Exchange): number {
@@ -308,7 +344,7 @@ export class Limiter {
 
   /** By the bytes that have gone to the client. */
   #outputSeen(x: Exchange): number {
-    return x.upstreamStatus >= 200 && x.upstreamStatus < 300 ? this.#forecast.outputOf(x.model, x.responseBytes, x.stream) : 0
+    return x.upstreamStatus >= 200 && x.upstreamStatus < 300 && !x.opaque ? this.#forecast.outputOf(x.model, x.responseBytes, x.stream) : 0
   }
 }
 
@@ -317,6 +353,7 @@ function amountOf(resource: LimitResource, lease: Lease, admission: Admission): 
   if (resource === 'requests' || resource === 'concurrency') return 1
   // Never cut: a call that may not fit into a budget is refused.
   if (resource === 'cost') return admission.cost
+  if (admission.shares) return 0
   return Math.max(1, Math.min(lease.capacity, tokensOf(resource, admission.input, admission.output)))
 }
 

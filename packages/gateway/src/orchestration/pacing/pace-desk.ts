@@ -60,7 +60,7 @@ export class PaceDesk {
 
   /** An answer's head has come, `ageMs` after its request was sent. `mark`: what the request was granted with; null = it did not ask. */
   hear(target: Target, head: ResponseHead, ageMs: number, mark: QuotaUse | null): void {
-    const sightings = readQuota(head, this.#options.wall())
+    const sightings = readQuota(head, this.#options.wall(), target.quirks?.quota)
     if (sightings.length === 0 || mark === null && !this.#isNews(target, sightings)) return
     this.#post({ op: 'seen', ...pairOf(target), sightings, ageMs: Math.round(ageMs), mark } satisfies PaceSeen)
   }

@@ -1,4 +1,4 @@
-import type { CapacityRule, Exchange, PaceToWorker, QuotaUse, ResponseHead, Target } from '@headrace/contract'
+import type { BodyHolder, CapacityRule, Exchange, PaceToWorker, QuotaUse, ResponseHead, Target } from '@headrace/contract'
 import { EngineGate, type GateOptions } from '../capacity/engine-gate.ts'
 import type { Turn, TurnHolder } from '../capacity/turn.ts'
 import { TokenForecast } from '../limits/token-forecast.ts'
@@ -43,16 +43,17 @@ export class Pacing {
     return this.#desk.isPaced(target)
   }
 
-  /** A turn at a target that is paced: it comes later (`holder` hears of it), or never (`refusal`). `body`: the client's. */
-  enter(target: Target, x: Exchange, holder: TurnHolder, body: Buffer): Turn {
-    const input = this.#forecast.input(target.name, TokenForecast.estimate(body))
+  /** A turn at a target that is paced: it comes later (`holder` hears of it), or never (`refusal`). `request`: the client's. */
+  enter(target: Target, x: Exchange, holder: TurnHolder, request: BodyHolder): Turn {
+    const input = this.#forecast.input(target.name, TokenForecast.estimate(request.body))
     // Providers of OpenAI's kind count what a request allows, others what it writes.
-    const output = x.maxOutput >= 0 && target.dialect === 'openai-chat' ? x.maxOutput : this.#forecast.output(target.name, x.maxOutput)
+    const output = x.maxOutput >= 0 && target.dialect !== 'anthropic-messages' ? x.maxOutput : this.#forecast.output(target.name, x.maxOutput)
     return this.#gate(target).enter(target, x, holder, input, output)
   }
 
   /** An answer's head has come. `mark`: of its turn; null = it had none. */
   hear(x: Exchange, target: Target, head: ResponseHead, mark: QuotaUse | null): void {
+    if (head.tellsQuota === false && target.quirks?.quota === undefined) return
     this.#desk.hear(target, head, x.headAt - (x.sentAt === 0 ? x.attemptAt : x.sentAt), mark)
   }
 
@@ -62,8 +63,8 @@ export class Pacing {
   }
 
   /** An attempt that had a turn is over, as the exchange says. */
-  learn(x: Exchange, target: Target, body: Buffer): void {
-    this.#forecast.learn(x, target.name, TokenForecast.estimate(body))
+  learn(x: Exchange, target: Target, request: BodyHolder): void {
+    this.#forecast.learn(x, target.name, TokenForecast.estimate(request.body))
   }
 
   #gate(target: Target): EngineGate {

@@ -31,3 +31,9 @@ it.each<[string, Readonly<Record<string, string>>]>([
 it('more than the limit is never left', () => {
   expect(readQuota(head({ ...openAi('0s'), 'x-ratelimit-remaining-tokens': '70000' }), WALL)[0]?.remaining).toBe(60_000)
 })
+
+it('a provider that calls the headers otherwise is read by its own names, and only by these', () => {
+  const own = { requests: { limit: 'x-ratelimit-limit-req-minute', remaining: 'x-ratelimit-remaining-req-minute', reset: 'x-ratelimit-reset-req-minute' } }
+  const lines = { ...openAi('1s'), 'x-ratelimit-limit-req-minute': '60', 'x-ratelimit-remaining-req-minute': '59' }
+  expect(readQuota(head(lines), WALL, own)).toEqual([{ resource: 'requests', limit: 60, remaining: 59, resetMs: -1 }])
+})

@@ -1,4 +1,4 @@
-import type { QuotaResource, QuotaSighting, ResponseHead } from '@headrace/contract'
+import type { ProviderQuirks, QuotaResource, QuotaSighting, ResponseHead } from '@headrace/contract'
 
 /** Header names of one resource; lower case. */
 interface Names { readonly resource: QuotaResource, readonly limit: string, readonly remaining: string, readonly reset: string }
@@ -18,9 +18,9 @@ const MOST = 1e12
 const LONGEST_RESET_MS = 31 * 86_400_000
 const UNIT_MS: Readonly<Record<string, number>> = Object.freeze({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 })
 
-/** What an answer's head says of the provider's limits. `wall`: Unix ms, for resets that are points in time. Figures that make no sense are left out. */
-export function readQuota(head: ResponseHead, wall: number): readonly QuotaSighting[] {
-  const names = head.header('x-ratelimit-remaining-tokens') !== undefined || head.header('x-ratelimit-remaining-requests') !== undefined ? OPENAI
+/** What an answer's head says of the provider's limits. `wall`: Unix ms, for resets that are points in time. `own`: how the provider itself calls the headers. Figures that make no sense are left out. */
+export function readQuota(head: ResponseHead, wall: number, own?: ProviderQuirks['quota']): readonly QuotaSighting[] {
+  const names = own !== undefined ? ownNames(own) : head.header('x-ratelimit-remaining-tokens') !== undefined || head.header('x-ratelimit-remaining-requests') !== undefined ? OPENAI
     : head.header('anthropic-ratelimit-requests-remaining') !== undefined ? ANTHROPIC : null
   if (names === null) return NONE
   const sightings: QuotaSighting[] = []
@@ -32,6 +32,9 @@ export function readQuota(head: ResponseHead, wall: number): readonly QuotaSight
   }
   return sightings
 }
+
+const ownNames = (own: NonNullable<ProviderQuirks['quota']>): readonly Names[] =>
+  (['requests', 'tokens'] as const).flatMap(resource => own[resource] === undefined ? [] : [{ resource, ...own[resource] }])
 
 function readCount(text: string | undefined): number | null {
   if (text === undefined || !/^\d{1,13}(\.\d+)?$/.test(text)) return null

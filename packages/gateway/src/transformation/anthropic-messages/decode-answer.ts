@@ -104,7 +104,7 @@ export class MessageAnswerParser implements AnswerParser {
     const input = asObject(block['input'])
     this.#blocks.set(item, { kind, signature: asText(block['signature']), input: input === null || Object.keys(input).length === 0 ? '' : JSON.stringify(input), told: false })
     if (kind === 'tool_use') emit({ type: 'tool-start', choice: 0, item, id: asText(block['id']), name: asText(block['name']) })
-    else if (kind === 'redacted_thinking') emit({ type: 'reasoning-opaque', choice: 0, item, kind: 'redacted', data: asText(block['data']) })
+    else if (kind === 'redacted_thinking') emit({ type: 'reasoning-opaque', choice: 0, item, dialect: 'anthropic-messages', kind: 'redacted', data: asText(block['data']) })
     else if (kind === 'text' && asText(block['text']) !== '') emit({ type: 'text-delta', choice: 0, item, text: asText(block['text']) })
     else if (kind === 'thinking' && asText(block['thinking']) !== '') emit({ type: 'reasoning-delta', choice: 0, item, text: asText(block['thinking']) })
     const citations = block['citations']
@@ -133,7 +133,7 @@ export class MessageAnswerParser implements AnswerParser {
   #endBlock(item: number, emit: Emit): void {
     const block = this.#blocks.get(item)
     if (block === undefined) return
-    if (block.signature !== '') emit({ type: 'reasoning-opaque', choice: 0, item, kind: 'signature', data: block.signature })
+    if (block.signature !== '') emit({ type: 'reasoning-opaque', choice: 0, item, dialect: 'anthropic-messages', kind: 'signature', data: block.signature })
     // A call without arguments streams none.
     if (block.kind === 'tool_use' && !block.told) emit({ type: 'tool-delta', choice: 0, item, text: block.input === '' ? '{}' : block.input })
     emit({ type: 'item-end', choice: 0, item })

@@ -1,6 +1,7 @@
 import type { JsonView } from '@headrace/bytes'
 import type { Item, JsonText, MessageItem, Part, Source } from '@headrace/contract'
 import { InvalidRequest, needText, noteUnheld, readFlag, readList, readRaw, readText } from '../neutral/field-reader.ts'
+import { untagOpaque } from '../neutral/opaque-tag.ts'
 
 /** Members of a document that are modelled. */
 const DOCUMENT: ReadonlySet<string> = new Set(['type', 'source', 'title', 'cache_control'])
@@ -65,16 +66,13 @@ function decodeItem(view: JsonView, path: string, unheld: Set<string>): Item | n
       }
     case 'thinking': {
       const signature = readText(view.get('signature'), `${path}.signature`)
-      return { type: 'reasoning', text: readText(view.get('thinking'), `${path}.thinking`), opaque: signature === '' ? null : { ...ORIGIN, kind: 'signature', data: signature } }
+      return { type: 'reasoning', text: readText(view.get('thinking'), `${path}.thinking`), opaque: signature === '' ? null : untagOpaque('anthropic-messages', 'signature', signature) }
     }
     case 'redacted_thinking':
-      return { type: 'reasoning', text: '', opaque: { ...ORIGIN, kind: 'redacted', data: needText(view.get('data'), `${path}.data`) } }
+      return { type: 'reasoning', text: '', opaque: untagOpaque('anthropic-messages', 'redacted', needText(view.get('data'), `${path}.data`)) }
     default: return null
   }
 }
-
-/** A client does not say which model a signature came from. */
-const ORIGIN = { provider: '', model: '', dialect: 'anthropic-messages' } as const
 
 function decodePart(view: JsonView, path: string, unheld: Set<string>): Part {
   const kind = needText(view.get('type'), `${path}.type`)

@@ -1,5 +1,7 @@
 import { success, type Operation, type RelayDialect, type RequestHead, type Result, type ScannedRequest } from '@headrace/contract'
+import { FOREIGN_MARK } from '../neutral/opaque-tag.ts'
 import { classifyResponse, isStream } from '../relay/classify-response.ts'
+import { withoutForeignBlobs, type BlobPlace } from '../relay/foreign-blobs.ts'
 import { asObject, asText, parseJson } from '../relay/json-value.ts'
 import { scanRequest as scan } from '../relay/scan-request.ts'
 import { spliceRequest } from '../relay/splice-request.ts'
@@ -15,10 +17,11 @@ const VERSION = /^[\x21-\x7e]{1,64}$/
 /** Feature names, separated by commas. */
 const BETA = /^[\x20-\x7e]{1,1024}$/
 const USER_LIMIT = 256
+const BLOBS: BlobPlace = Object.freeze({ mark: FOREIGN_MARK, list: 'messages', inner: 'content', members: ['signature', 'data'] })
 
 /** The end user stands in `metadata.user_id` here. */
-function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
-  const scanned = scan(body, operation, limits)
+function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }, head: Pick<RequestHead, 'path' | 'query'>): Result<ScannedRequest> {
+  const scanned = scan(body, operation, limits, head)
   if (!scanned.ok || scanned.value.metadata === '') return scanned
   const user = asText(asObject(parseJson(scanned.value.metadata))?.['user_id']).slice(0, USER_LIMIT).toWellFormed()
   return user === '' ? scanned : success({ ...scanned.value, user })
@@ -35,6 +38,7 @@ export const anthropicMessages: RelayDialect = Object.freeze({
   id: 'anthropic-messages',
   requestIdHeader: 'request-id',
   scanRequest, readJsonUsage, isStream, encodeError, encodeStreamError, classifyResponse, encodeModels, encodeModel, forwardedHeaders,
+  withoutForeign: (scanned: ScannedRequest) => withoutForeignBlobs(scanned, BLOBS),
   spliceRequest: (scanned: ScannedRequest, modelJson: string) => spliceRequest(scanned, modelJson, false),
   createStreamTap: () => new SseTap(new MessageEventReader()),
 })

@@ -1,6 +1,7 @@
 import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
 import { UNKNOWN_USAGE, type AnswerEncoder, type AnswerFacts, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
 import { AnswerFold, type FoldedItem } from '../neutral/answer-fold.ts'
+import { tagOpaque } from '../neutral/opaque-tag.ts'
 import { objectText } from './encode-items.ts'
 import { anthropicUsage } from './read-usage.ts'
 
@@ -46,9 +47,11 @@ function encodeItem(item: FoldedItem): Writable {
     case 'text': return { type: 'text', text: item.text, citations: item.citations.length === 0 ? undefined : new RawJson(JSON.stringify(item.citations)) }
     case 'refusal': return { type: 'text', text: item.text }
     case 'tool': return { type: 'tool_use', id: item.id, name: item.name, input: new RawJson(objectText(item.text)) }
-    case 'reasoning': return item.redacted === '' ? { type: 'thinking', thinking: item.text, signature: item.signature } : { type: 'redacted_thinking', data: item.redacted }
+    case 'reasoning': return item.redacted === '' ? { type: 'thinking', thinking: item.text, signature: opaqueOf(item, 'signature') } : { type: 'redacted_thinking', data: opaqueOf(item, 'redacted') }
   }
 }
+
+const opaqueOf = (item: FoldedItem, kind: 'signature' | 'redacted'): string => item.origin === null ? item[kind] : tagOpaque('anthropic-messages', { dialect: item.origin, kind, data: item[kind] })
 
 const frame = (name: string, data: Writable): string => utf8AsLatin1(`event: ${name}\ndata: ${writeJson(data)}\n\n`)
 
@@ -85,8 +88,8 @@ export class MessageStreamEncoder implements AnswerEncoder {
         return this.#grow(event.item, { type: 'thinking', thinking: '', signature: '' }, `"thinking_delta","thinking":${JSON.stringify(event.text)}`)
       case 'reasoning-opaque':
         return event.kind === 'redacted'
-          ? this.#begin(event.item, { type: 'redacted_thinking', data: event.data })
-          : this.#grow(event.item, { type: 'thinking', thinking: '', signature: '' }, `"signature_delta","signature":${JSON.stringify(event.data)}`)
+          ? this.#begin(event.item, { type: 'redacted_thinking', data: tagOpaque('anthropic-messages', event) })
+          : this.#grow(event.item, { type: 'thinking', thinking: '', signature: '' }, `"signature_delta","signature":${JSON.stringify(tagOpaque('anthropic-messages', event))}`)
       case 'tool-start':
         this.#calls = true
         return this.#begin(event.item, { type: 'tool_use', id: event.id, name: event.name, input: {} })

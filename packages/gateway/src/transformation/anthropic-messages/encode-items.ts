@@ -1,5 +1,6 @@
 import { JsonView, RawJson, type Writable } from '@headrace/bytes'
 import type { FilePart, Item, JsonText, Part, Source } from '@headrace/contract'
+import { argumentsOfText } from '../neutral/custom-tools.ts'
 import { InvalidRequest } from '../neutral/field-reader.ts'
 import type { Notes } from '../neutral/notes.ts'
 import { CallIds } from './call-ids.ts'
@@ -33,12 +34,17 @@ export function encodeItems(items: readonly Item[], own: boolean, notes: Notes):
   for (const item of items) {
     switch (item.type) {
       case 'tool-call':
-        add('assistant', [{ type: 'tool_use', id: ids.begin(item.id), name: item.name, input: new RawJson(objectText(item.input)), cache_control: marker(item.cache) }])
+        add('assistant', [{
+          type: 'tool_use', id: ids.begin(item.id), name: item.name, input: new RawJson(item.custom === true ? argumentsOfText(item.input) : objectText(item.input)), cache_control: marker(item.cache),
+        }])
         break
       case 'tool-result':
         addResult(messages, {
           type: 'tool_result', tool_use_id: ids.of(item.callId), content: encodeContent(item.parts, notes), is_error: item.isError ? true : undefined, cache_control: marker(item.cache),
         })
+        break
+      case 'foreign':
+        notes.drop('foreignItem')
         break
       case 'reasoning':
         add('assistant', encodeReasoning(item, notes))

@@ -1,15 +1,14 @@
 import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
 import { failure, success, type Call, type EncodedRequest, type Result, type Target, type Tool } from '@headrace/contract'
+import { asksNothing } from '../neutral/asks-nothing.ts'
+import { functionOfCustom } from '../neutral/custom-tools.ts'
 import { InvalidRequest } from '../neutral/field-reader.ts'
 import { Notes } from '../neutral/notes.ts'
-import { refuseChoices, refuseLogprobs } from '../neutral/refuse-unanswerable.ts'
+import { refuseCachedContent, refuseChoices, refuseLogprobs } from '../neutral/refuse-unanswerable.ts'
 import { ANTHROPIC_VERSION } from './dialect.ts'
 import { encodeItems, type EncodedItems } from './encode-items.ts'
 import { defaultMaxTokens, encodeThinking } from './encode-thinking.ts'
 import { fitSchema } from './fit-schema.ts'
-
-/** Values that ask for nothing. */
-const NOTHING_ASKED: ReadonlySet<string> = new Set(['null', 'false', '{}', '[]', '"auto"', '["text"]'])
 
 /** A neutral call as a Messages request. Errors: `invalid-request` where a part of a message cannot go there. */
 export function encodeRequest(call: Call, target: Target): Result<EncodedRequest> {
@@ -50,14 +49,15 @@ function encode(call: Call, target: Target, notes: Notes): Writable {
 function noteExtras(call: Call, notes: Notes): void {
   refuseChoices(call)
   refuseLogprobs(call)
-  for (const [name, raw] of call.extras) if (!NOTHING_ASKED.has(raw)) notes.dropNamed(name)
+  refuseCachedContent(call)
+  for (const [name, raw] of call.extras) if (!asksNothing(raw, name)) notes.dropNamed(name)
   if (call.seed !== null) notes.drop('seed')
   if (Number(call.frequencyPenalty) !== 0) notes.drop('frequencyPenalty')
   if (Number(call.presencePenalty) !== 0) notes.drop('presencePenalty')
 }
 
 /** The common case is one plain text. */
-function encodeSystem(system: EncodedItems['system']): Writable {
+export function encodeSystem(system: EncodedItems['system']): Writable {
   if (system.length === 0) return undefined
   const only = system[0]
   return system.length === 1 && only !== undefined && Object.keys(only).every(name => name === 'type' || name === 'text' || only[name] === undefined) ? only['text'] : system
@@ -91,6 +91,10 @@ function encodeStop(call: Call, notes: Notes): readonly string[] | undefined {
 }
 
 function encodeTool(tool: Tool, notes: Notes): Writable[] {
+  if (tool.type === 'custom') {
+    notes.approximate('customTool', 'a function that takes one text')
+    return encodeTool(functionOfCustom(tool), notes)
+  }
   if (tool.type === 'foreign') {
     if (tool.dialect === 'anthropic-messages') return [new RawJson(tool.raw)]
     notes.drop('foreignTool')

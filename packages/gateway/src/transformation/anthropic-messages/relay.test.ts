@@ -13,7 +13,7 @@ const STREAM = [
 ]
 
 function run(pieces: readonly Buffer[]): unknown {
-  const tap = anthropicMessages.createStreamTap(true)
+  const tap = anthropicMessages.createStreamTap(true, 'text/event-stream')
   let out = ''
   for (const piece of pieces) out += tap.push(piece)
   return { out, end: tap.end(), usage: tap.usage, finish: tap.finishReason, done: tap.done, error: tap.error?.kind ?? null, missing: tap.missingDone }
@@ -27,6 +27,7 @@ describe('the stream tap for Messages', () => {
     ['one that is cut, whose output nobody has counted', STREAM.slice(0, 4).join(''), { end: 'cut', done: false, error: null, usage: { inputTokens: 13, outputTokens: -1 } }],
     ['an error event', STREAM.slice(0, 4).join('') + event({ type: 'error', error: { type: 'overloaded_error', message: 'x' } }), { error: 'upstream-overloaded' }],
     ['CRLF', STREAM.join('').replaceAll('\n', '\r\n'), { end: 'complete', usage: NEUTRAL, finish: 'max_tokens', done: true }],
+    ['an event that is cut', `${STREAM.slice(0, 4).join('')}event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"x\n\n${STREAM.slice(4).join('')}`, { end: 'cut', error: 'upstream-protocol' }],
     ['a bare JSON tail', `${STREAM.slice(0, 4).join('')}{"type":"error"}\n\n`, { error: 'upstream-protocol' }],
   ]
   it.each(streams)('reads %s, wherever it is cut', (_name, text, facts) => {
@@ -60,7 +61,7 @@ describe('a request', () => {
   })
 
   it('names its end user in the metadata', () => {
-    const scanned = anthropicMessages.scanRequest(Buffer.from('{"model":"m","max_tokens":5,"metadata":{"user_id":"u-1"},"stream":true}'), 'chat', { jsonDepth: 9 })
+    const scanned = anthropicMessages.scanRequest(Buffer.from('{"model":"m","max_tokens":5,"metadata":{"user_id":"u-1"},"stream":true}'), 'chat', { jsonDepth: 9 }, { path: '', query: '' })
     expect(scanned).toMatchObject({ ok: true, value: { model: 'm', user: 'u-1', maxTokens: 5, stream: true } })
   })
 })

@@ -1,4 +1,4 @@
-import { UNKNOWN_USAGE, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
+import { UNKNOWN_USAGE, type DialectId, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
 
 /** One part of a folded answer. */
 export interface FoldedItem {
@@ -7,8 +7,11 @@ export interface FoldedItem {
   /** Of a tool call. */
   id: string
   name: string
+  custom: boolean
   signature: string
   redacted: string
+  /** Whose signature or redacted thought it is; null = there is none. */
+  origin: DialectId | null
   readonly citations: unknown[]
 }
 
@@ -49,13 +52,17 @@ export class AnswerFold {
       case 'reasoning-delta':
         this.#item(event, 'reasoning').text += event.text
         return
-      case 'reasoning-opaque':
-        this.#item(event, 'reasoning')[event.kind] = event.data
+      case 'reasoning-opaque': {
+        const item = this.#item(event, 'reasoning')
+        item[event.kind] = event.data
+        item.origin = event.dialect
         return
+      }
       case 'tool-start': {
         const item = this.#item(event, 'tool')
         item.id = event.id
         item.name = event.name
+        item.custom = event.custom === true
         return
       }
       case 'tool-delta':
@@ -82,7 +89,7 @@ export class AnswerFold {
   #item(event: { readonly choice: number, readonly item: number }, kind: FoldedItem['kind']): FoldedItem {
     const { items } = this.choice(event.choice)
     let item = items.get(event.item)
-    if (item === undefined) items.set(event.item, item = { kind, text: '', id: '', name: '', signature: '', redacted: '', citations: [] })
+    if (item === undefined) items.set(event.item, item = { kind, text: '', id: '', name: '', custom: false, signature: '', redacted: '', origin: null, citations: [] })
     return item
   }
 }

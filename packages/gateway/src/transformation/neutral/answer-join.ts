@@ -74,7 +74,7 @@ export class AnswerJoin {
     const broken = this.#said.openTool
     if (broken !== null && !this.#joined) {
       this.#joined = true
-      if (broken.name !== event.name) return this.#fail(emit)
+      if (broken.name !== event.name || broken.custom !== (event.custom === true)) return this.#fail(emit)
       this.#items.set(event.item, broken.item)
       return
     }

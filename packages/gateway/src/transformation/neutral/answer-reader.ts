@@ -26,11 +26,12 @@ export class StreamAnswerDecoder implements AnswerDecoder {
   #emit: Emit = () => {}
   #failed = false
 
-  constructor(parser: AnswerParser) {
+  /** `limit`: bytes that an event may have; left out = 1 MiB. */
+  constructor(parser: AnswerParser, limit?: number) {
     this.#parser = parser
     this.#sse = new SseDecoder(event => {
       if (!this.#failed && parser.state !== 'done') parser.event(event.data, this.#tell)
-    })
+    }, limit)
   }
 
   push(chunk: Buffer, emit: Emit): void {
@@ -38,7 +39,7 @@ export class StreamAnswerDecoder implements AnswerDecoder {
     this.#emit = emit
     this.#sse.push(chunk)
     if (this.#failed || this.#parser.state === 'done') return
-    if (this.#sse.failed) this.#tell({ type: 'error', error: protocol('The provider sent an event that is larger than 1 MiB.') })
+    if (this.#sse.failed) this.#tell({ type: 'error', error: protocol('The provider sent an event that is too large.') })
     else if (this.#sse.foreign) this.#tell({ type: 'error', error: protocol('The provider sent something that is not an event where an event was due.') })
   }
 

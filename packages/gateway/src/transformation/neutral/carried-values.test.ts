@@ -3,7 +3,7 @@ import type { AnswerEncoder, StreamEvent } from '@headrace/contract'
 import { MessageJsonEncoder, MessageStreamEncoder } from '../anthropic-messages/encode-answer.ts'
 import { ChatJsonEncoder, ChatStreamEncoder } from '../openai-chat/encode-answer.ts'
 
-const FACTS = { requestId: 'r', model: 'm', created: 1, includeUsage: false }
+const FACTS = { requestId: 'r', model: 'm', created: 1, includeUsage: false, array: false }
 const logprobs = (token: string): StreamEvent => ({ type: 'logprobs', choice: 0, item: 0, dialect: 'openai-chat', value: { content: [{ token, logprob: -0.5, bytes: null, top_logprobs: [] }], refusal: null } })
 const CITATION = { type: 'char_location', cited_text: 'é', document_index: 0 }
 const EVENTS: readonly StreamEvent[] = [

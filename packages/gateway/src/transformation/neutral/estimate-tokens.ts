@@ -23,11 +23,15 @@ function itemTokens(item: Item): number {
     case 'tool-call': return estimateTokens(item.name) + estimateTokens(item.input)
     case 'tool-result': return partTokens(item.parts)
     case 'reasoning': return estimateTokens(item.text)
+    case 'foreign': return estimateTokens(item.raw)
   }
 }
 
-const toolTokens = (tool: Tool): number => tool.type === 'foreign' ? estimateTokens(tool.raw)
-  : estimateTokens(tool.name) + estimateTokens(tool.description) + estimateTokens(tool.schema)
+function toolTokens(tool: Tool): number {
+  if (tool.type === 'foreign') return estimateTokens(tool.raw)
+  const { name, description } = tool
+  return estimateTokens(name) + estimateTokens(description) + estimateTokens(tool.type === 'custom' ? tool.grammar?.definition ?? '' : tool.schema)
+}
 
 const partTokens = (parts: readonly Part[]): number => parts.reduce((sum, part) => sum + tokensOf(part), 0)
 

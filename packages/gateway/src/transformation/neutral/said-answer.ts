@@ -10,7 +10,7 @@ export interface SaidAnswer {
   /** Thoughts that were growing; -1 = none. */
   readonly openReasoning: number
   /** The tool call whose arguments are not whole. */
-  readonly openTool: { readonly item: number, readonly name: string, readonly input: string } | null
+  readonly openTool: { readonly item: number, readonly name: string, readonly input: string, readonly custom: boolean } | null
   /** Tool calls that are whole. */
   readonly wholeTools: number
   /** The number that the next item has. */
@@ -24,7 +24,7 @@ export function readSaidAnswer(decoder: AnswerDecoder, sent: Buffer): SaidAnswer
   const events: StreamEvent[] = []
   decoder.push(sent, event => events.push(event))
   const open = new Map<number, 'text' | 'reasoning' | 'tool'>()
-  const tools = new Map<number, { name: string, input: string }>()
+  const tools = new Map<number, { name: string, input: string, custom: boolean }>()
   let text = ''
   let items = 0
   let finished = false
@@ -42,7 +42,7 @@ export function readSaidAnswer(decoder: AnswerDecoder, sent: Buffer): SaidAnswer
         open.set(event.item, 'reasoning')
         break
       case 'tool-start':
-        tools.set(event.item, { name: event.name, input: '' })
+        tools.set(event.item, { name: event.name, input: '', custom: event.custom === true })
         open.set(event.item, 'tool')
         break
       case 'tool-delta': {
@@ -68,7 +68,7 @@ export function readSaidAnswer(decoder: AnswerDecoder, sent: Buffer): SaidAnswer
 }
 
 /** Some dialects end a tool call with the answer only: arguments that are a whole object are a whole call. */
-function openParts(open: ReadonlyMap<number, 'text' | 'reasoning' | 'tool'>, tools: ReadonlyMap<number, { readonly name: string, readonly input: string }>): Pick<SaidAnswer, 'openText' | 'openReasoning' | 'openTool' | 'wholeTools'> {
+function openParts(open: ReadonlyMap<number, 'text' | 'reasoning' | 'tool'>, tools: ReadonlyMap<number, { readonly name: string, readonly input: string, readonly custom: boolean }>): Pick<SaidAnswer, 'openText' | 'openReasoning' | 'openTool' | 'wholeTools'> {
   const last = (kind: 'text' | 'reasoning'): number => [...open].findLast(([, what]) => what === kind)?.[0] ?? -1
   const broken = [...tools].find(([item, tool]) => open.has(item) && !isWholeObject(tool.input))
   return {

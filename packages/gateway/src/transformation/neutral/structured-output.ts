@@ -24,7 +24,7 @@ export function outputFor(call: Call, target: Target, dialect: TranslatingDialec
   const format = call.responseFormat
   if (means !== 'native') return shapeOutput(call, means)
   if (format === null || format.type === 'text' || call.dialect === target.dialect || dialect.fitFormat === undefined) return null
-  const fitted = dialect.fitFormat(format)
+  const fitted = dialect.fitFormat(format, call, target)
   if (fitted === null) return shapeOutput(call, 'instruction')
   return fitted.how === '' ? null : { call: { ...call, responseFormat: fitted.format }, how: fitted.how, tool: '', schema: format.type === 'schema' ? format.schema : '' }
 }

@@ -9,11 +9,11 @@ export interface NamedCall { readonly call: Call, readonly names: ReadonlyMap<st
 
 /** Dialects differ in what a tool may be called: other names are rewritten on the way to the target, here and in what was called before. */
 export function fitToolNames(call: Call, rule: ToolNameRule | undefined): NamedCall {
-  if (rule === undefined || !call.tools.some(tool => tool.type === 'function' && !fits(tool.name, rule))) return { call, names: null }
+  if (rule === undefined || !call.tools.some(tool => tool.type !== 'foreign' && !fits(tool.name, rule))) return { call, names: null }
   const there = new Map<string, string>()
   const names = new Map<string, string>()
   for (const tool of call.tools) {
-    if (tool.type !== 'function') continue
+    if (tool.type === 'foreign') continue
     const name = fits(tool.name, rule) ? tool.name : rewritten(tool.name, rule)
     there.set(tool.name, name)
     names.set(name, tool.name)
@@ -22,7 +22,7 @@ export function fitToolNames(call: Call, rule: ToolNameRule | undefined): NamedC
   const { toolChoice } = call
   return { names, call: {
     ...call,
-    tools: call.tools.map(tool => tool.type === 'function' ? { ...tool, name: nameOf(tool.name) } : tool),
+    tools: call.tools.map(tool => tool.type === 'foreign' ? tool : { ...tool, name: nameOf(tool.name) }),
     toolChoice: toolChoice?.mode === 'one' ? { mode: 'one', name: nameOf(toolChoice.name) } : toolChoice,
     items: call.items.map(item => item.type === 'tool-call' ? { ...item, name: nameOf(item.name) } : item),
   } }

@@ -33,6 +33,14 @@ describe('classifying an answer', () => {
     expect(classifyResponse(200, head({}), body)).toBeNull()
   })
 
+  it('takes no part of an answer for an answer, wherever it was cut, and however its framing ended', () => {
+    const whole = JSON.stringify({ id: 'x', choices: [{ index: 0, message: { content: 'a "quoted" {word}', tool_calls: [{ function: { arguments: '{"usage":{}}' } }] }, finish_reason: 'stop' }], usage: { prompt_tokens: 1, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 0 } }, system_fingerprint: 'f' })
+    const isTaken = (text: string): boolean => readJsonUsage(text).usage.outputTokens >= 0 || classifyResponse(200, head(), text) === null
+    for (let end = 0; end < whole.length; end++) expect(isTaken(whole.slice(0, end)), whole.slice(0, end)).toBe(false)
+    expect(isTaken(whole)).toBe(true)
+    expect(isTaken('{"choices":[]}')).toBe(true)
+  })
+
   it('refuses a page under 200 by its type', () => {
     expect(classifyResponse(200, head({ 'content-type': 'text/html' }), '{}')?.kind).toBe('upstream-protocol')
   })

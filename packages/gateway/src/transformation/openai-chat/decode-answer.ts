@@ -90,7 +90,8 @@ export class ChatAnswerParser implements AnswerParser {
     const state = this.#stateOf(index)
     if (delta !== null) {
       this.#grow(index, state, 'reasoning-delta', asText(delta['reasoning_content']) || asText(delta['reasoning']), emit)
-      this.#grow(index, state, 'text-delta', asText(delta['content']), emit)
+      if (Array.isArray(delta['content'])) this.#readParts(index, state, delta['content'], emit)
+      else this.#grow(index, state, 'text-delta', asText(delta['content']), emit)
       this.#grow(index, state, 'refusal-delta', asText(delta['refusal']), emit)
       for (const [at, call] of asList(delta['tool_calls']).entries()) this.#call(index, state, asObject(call), at, emit)
       const older = asObject(delta['function_call'])
@@ -103,6 +104,15 @@ export class ChatAnswerParser implements AnswerParser {
     this.#endCall(index, state, emit)
     this.state = 'finished'
     emit({ type: 'finish', choice: index, reason: FINISH_REASONS.get(finish) ?? 'other', raw: finish, sequence: '' })
+  }
+
+  /** What a reasoning model of Mistral's says: `{type: 'thinking', thinking: [{type: 'text', text}]}` and texts. */
+  #readParts(index: number, state: ChoiceState, parts: readonly unknown[], emit: Emit): void {
+    for (const element of parts) {
+      const part = asObject(element)
+      if (part?.['type'] === 'thinking') for (const thought of asList(part['thinking'])) this.#grow(index, state, 'reasoning-delta', asText(asObject(thought)?.['text']), emit)
+      else this.#grow(index, state, 'text-delta', asText(part?.['text']), emit)
+    }
   }
 
   #stateOf(index: number): ChoiceState {
@@ -124,7 +134,8 @@ export class ChatAnswerParser implements AnswerParser {
   #call(choice: number, state: ChoiceState, call: JsonObject | null, at: number, emit: Emit): void {
     if (call === null) return
     const index = typeof call['index'] === 'number' ? call['index'] : at
-    const called = asObject(call['function']) ?? asObject(call['custom'])
+    const custom = asObject(call['custom'])
+    const called = asObject(call['function']) ?? custom
     let item = state.calls.get(index)
     if (item === undefined) {
       this.#endItem(choice, state, emit)
@@ -132,9 +143,10 @@ export class ChatAnswerParser implements AnswerParser {
       item = state.items++
       state.calls.set(index, item)
       state.openCall = item
-      emit({ type: 'tool-start', choice, item, id: asText(call['id']), name: asText(called?.['name']) })
+      const start = { type: 'tool-start', choice, item, id: asText(call['id']), name: asText(called?.['name']) } as const
+      emit(custom === null ? start : { ...start, custom: true })
     }
-    const input = asText(called?.['arguments'])
+    const input = asText(called?.['arguments']) || asText(custom?.['input'])
     if (input !== '') emit({ type: 'tool-delta', choice, item, text: input })
   }
 

@@ -1,5 +1,5 @@
 import type { JsonView } from '@headrace/bytes'
-import type { Item, MessageItem, Opaque, Part, ReasoningItem, Source, ToolCallItem } from '@headrace/contract'
+import type { DialectId, Item, MessageItem, Opaque, Part, ReasoningItem, Source, ToolCallItem } from '@headrace/contract'
 import { InvalidRequest, needText, noteUnheld, readList, readRaw, readText, splitDataUrl } from '../neutral/field-reader.ts'
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map()
@@ -50,8 +50,7 @@ function assistant(view: JsonView, path: string): Item[] {
 function decodeCall(view: JsonView, path: string): ToolCallItem {
   const id = needText(view.get('id'), `${path}.id`)
   const custom = view.get('custom')
-  // A custom tool takes free text: as JSON it is a string.
-  if (custom.given) return { type: 'tool-call', id, name: needText(custom.get('name'), `${path}.custom.name`), input: JSON.stringify(readText(custom.get('input'), `${path}.custom.input`)), cache: null }
+  if (custom.given) return { type: 'tool-call', id, name: needText(custom.get('name'), `${path}.custom.name`), input: readText(custom.get('input'), `${path}.custom.input`), cache: null, custom: true }
   const called = view.get('function')
   return { type: 'tool-call', id, name: needText(called.get('name'), `${path}.function.name`), input: readText(called.get('arguments'), `${path}.function.arguments`), cache: null }
 }
@@ -65,19 +64,21 @@ function decodeReasoning(view: JsonView, path: string): ReasoningItem[] {
 }
 
 function decodeDetail(view: JsonView): ReasoningItem[] {
-  const opaque = (kind: Opaque['kind'], data: string): Opaque => ({ provider: '', model: '', dialect: 'anthropic-messages', kind, data })
-  const format = view.get('format').string
+  const dialect = DIALECT_OF_FORMAT.get(view.get('format').string ?? '')
+  const opaque = (kind: Opaque['kind'], data: string): Opaque | null => data === '' || dialect === undefined ? null : { provider: '', model: '', dialect, kind, data }
   const type = view.get('type').string
   if (type === 'reasoning.text') {
-    const signature = view.get('signature').string ?? ''
-    return [{ type: 'reasoning', text: view.get('text').string ?? '', opaque: signature === '' || format !== DETAIL_FORMAT ? null : opaque('signature', signature) }]
+    return [{ type: 'reasoning', text: view.get('text').string ?? '', opaque: opaque('signature', view.get('signature').string ?? '') }]
   }
-  const data = view.get('data').string ?? ''
-  return type === 'reasoning.encrypted' && data !== '' && format === DETAIL_FORMAT ? [{ type: 'reasoning', text: '', opaque: opaque('redacted', data) }] : []
+  const redacted = type === 'reasoning.encrypted' ? opaque('redacted', view.get('data').string ?? '') : null
+  return redacted === null ? [] : [{ type: 'reasoning', text: '', opaque: redacted }]
 }
 
-/** Whose signatures these are, in `reasoning_details[].format`. */
-export const DETAIL_FORMAT = 'anthropic-claude-v1'
+/** Whose signatures these are, in `reasoning_details[].format`: the names that other gateways use. */
+export const DETAIL_FORMATS = Object.freeze({
+  'openai-chat': 'unknown', 'openai-responses': 'openai-responses-v1', 'anthropic-messages': 'anthropic-claude-v1', 'google-gemini': 'google-gemini-v1', 'ollama-chat': 'unknown',
+} as const satisfies Record<DialectId, string>)
+const DIALECT_OF_FORMAT: ReadonlyMap<string, DialectId> = new Map((['openai-responses', 'anthropic-messages', 'google-gemini'] as const).map(dialect => [DETAIL_FORMATS[dialect], dialect]))
 
 function decodeContent(view: JsonView, path: string): readonly Part[] {
   if (!view.given) return []

@@ -54,7 +54,16 @@ function decodeMessages(view: JsonView, unheld: Set<string>): readonly Item[] {
 function decodeTool(view: JsonView, index: number): Tool {
   const path = `tools[${index}]`
   const kind = needText(view.get('type'), `${path}.type`)
-  return kind === 'function' ? decodeFunction(view.get('function'), `${path}.function`) : { type: 'foreign', dialect: 'openai-chat', kind, raw: view.raw }
+  if (kind === 'function') return decodeFunction(view.get('function'), `${path}.function`)
+  return kind === 'custom' ? decodeCustom(view.get('custom'), `${path}.custom`) : { type: 'foreign', dialect: 'openai-chat', kind, raw: view.raw }
+}
+
+function decodeCustom(view: JsonView, path: string): Tool {
+  const grammar = view.get('format').get('grammar')
+  return {
+    type: 'custom', name: needText(view.get('name'), `${path}.name`), description: readText(view.get('description'), `${path}.description`),
+    grammar: grammar.given ? { syntax: needText(grammar.get('syntax'), `${path}.format.grammar.syntax`), definition: needText(grammar.get('definition'), `${path}.format.grammar.definition`) } : null,
+  }
 }
 
 function decodeFunction(view: JsonView, path: string): Tool {
@@ -68,7 +77,8 @@ function decodeToolChoice(view: JsonView): ToolChoice | null {
   if (!view.given) return null
   const mode = view.string
   if (mode === 'auto' || mode === 'none' || mode === 'required') return { mode }
-  if (view.get('type').string === 'function') return { mode: 'one', name: needText(view.get('function').get('name'), 'tool_choice.function.name') }
+  const type = view.get('type').string
+  if (type === 'function' || type === 'custom') return { mode: 'one', name: needText(view.get(type).get('name'), `tool_choice.${type}.name`) }
   throw new InvalidRequest('"tool_choice" of this kind cannot be translated: use "auto", "none", "required" or a function.', 'tool_choice')
 }
 

@@ -1,8 +1,8 @@
 import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
-import { UNKNOWN_USAGE, type AnswerEncoder, type AnswerFacts, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
+import { UNKNOWN_USAGE, type AnswerEncoder, type AnswerFacts, type DialectId, type FinishReason, type StreamEvent, type Usage } from '@headrace/contract'
 import { AnswerFold, type FoldedChoice, type FoldedItem } from '../neutral/answer-fold.ts'
 import { asObject } from '../relay/json-value.ts'
-import { DETAIL_FORMAT } from './decode-message.ts'
+import { DETAIL_FORMATS } from './decode-message.ts'
 
 const FINISH_REASONS = Object.freeze({
   'stop': 'stop', 'stop-sequence': 'stop', 'length': 'length', 'tool-calls': 'tool_calls', 'content-filter': 'content_filter', 'refusal': 'content_filter',
@@ -19,9 +19,9 @@ function usageObject(usage: Usage): Writable {
   }
 }
 
-const thought = (text: string, kind: 'signature' | 'redacted', data: string): Writable => kind === 'signature'
-  ? { type: 'reasoning.text', text, signature: data, format: DETAIL_FORMAT }
-  : { type: 'reasoning.encrypted', data, format: DETAIL_FORMAT }
+const thought = (text: string, kind: 'signature' | 'redacted', data: string, origin: DialectId | null): Writable => kind === 'signature'
+  ? { type: 'reasoning.text', text, signature: data, format: origin === null ? undefined : DETAIL_FORMATS[origin] }
+  : { type: 'reasoning.encrypted', data, format: origin === null ? undefined : DETAIL_FORMATS[origin] }
 
 /** A whole chat completion. */
 export class ChatJsonEncoder implements AnswerEncoder {
@@ -49,8 +49,8 @@ export class ChatJsonEncoder implements AnswerEncoder {
 function encodeChoice(index: number, choice: FoldedChoice): Writable {
   const items = [...choice.items].sort(([one], [other]) => one - other).map(([, item]) => item)
   const joined = (kind: FoldedItem['kind']): string => items.filter(item => item.kind === kind).map(item => item.text).join('')
-  const calls = items.filter(item => item.kind === 'tool').map(item => ({ id: item.id, type: 'function', function: { name: item.name, arguments: item.text === '' ? '{}' : item.text } }))
-  const details = items.flatMap(item => item.signature !== '' ? [thought(item.text, 'signature', item.signature)] : item.redacted !== '' ? [thought('', 'redacted', item.redacted)] : [])
+  const calls = items.filter(item => item.kind === 'tool').map(encodeCall)
+  const details = items.flatMap(item => item.signature !== '' ? [thought(item.text, 'signature', item.signature, item.origin)] : item.redacted !== '' ? [thought('', 'redacted', item.redacted, item.origin)] : [])
   const text = joined('text')
   const reasoning = joined('reasoning')
   const refusal = joined('refusal')
@@ -63,6 +63,10 @@ function encodeChoice(index: number, choice: FoldedChoice): Writable {
     logprobs: encodeLogprobs(choice.logprobs), finish_reason: FINISH_REASONS[choice.finish?.reason ?? 'stop'],
   }
 }
+
+const encodeCall = (item: FoldedItem): Writable => item.custom
+  ? { id: item.id, type: 'custom', custom: { name: item.name, input: item.text } }
+  : { id: item.id, type: 'function', function: { name: item.name, arguments: item.text === '' ? '{}' : item.text } }
 
 /** Pieces of a stream, or one whole object. */
 function encodeLogprobs(values: readonly unknown[]): Writable {
@@ -85,6 +89,8 @@ export class ChatStreamEncoder implements AnswerEncoder {
   /** Index of a tool call by `choice:item`, and the calls of each choice so far. */
   readonly #calls = new Map<string, number>()
   readonly #counts = new Map<number, number>()
+  /** Those of them that are of custom tools. */
+  readonly #custom = new Set<string>()
   /** Readable thoughts of the item that grows: a signature is told together with what it signs. */
   #thoughts = ''
   #usage: Usage = UNKNOWN_USAGE
@@ -112,10 +118,10 @@ export class ChatStreamEncoder implements AnswerEncoder {
       case 'reasoning-delta':
         this.#thoughts += event.text
         return this.#delta(event.choice, `"reasoning_content":${JSON.stringify(event.text)}`)
-      case 'reasoning-opaque': return this.#delta(event.choice, `"reasoning_details":[${writeJson(thought(this.#thoughts, event.kind, event.data))}]`)
+      case 'reasoning-opaque': return this.#delta(event.choice, `"reasoning_details":[${writeJson(thought(this.#thoughts, event.kind, event.data, event.dialect))}]`)
       case 'tool-start': return this.#delta(event.choice, `"tool_calls":[${this.#startCall(event)}]`)
       case 'tool-delta':
-        return this.#delta(event.choice, `"tool_calls":[{"index":${this.#calls.get(`${event.choice}:${event.item}`) ?? 0},"function":{"arguments":${JSON.stringify(event.text)}}}]`)
+        return this.#delta(event.choice, `"tool_calls":[${this.#growCall(event)}]`)
       case 'item-end':
         this.#thoughts = ''
         return ''
@@ -130,11 +136,19 @@ export class ChatStreamEncoder implements AnswerEncoder {
     }
   }
 
-  #startCall(event: { readonly choice: number, readonly item: number, readonly id: string, readonly name: string }): string {
+  #startCall(event: Extract<StreamEvent, { type: 'tool-start' }>): string {
     const index = this.#counts.get(event.choice) ?? 0
     this.#counts.set(event.choice, index + 1)
     this.#calls.set(`${event.choice}:${event.item}`, index)
-    return writeJson({ index, id: event.id, type: 'function', function: { name: event.name, arguments: '' } })
+    if (event.custom !== true) return writeJson({ index, id: event.id, type: 'function', function: { name: event.name, arguments: '' } })
+    this.#custom.add(`${event.choice}:${event.item}`)
+    return writeJson({ index, id: event.id, type: 'custom', custom: { name: event.name, input: '' } })
+  }
+
+  #growCall(event: Extract<StreamEvent, { type: 'tool-delta' }>): string {
+    const key = `${event.choice}:${event.item}`
+    const [member, piece] = this.#custom.has(key) ? ['custom', 'input'] : ['function', 'arguments']
+    return `{"index":${this.#calls.get(key) ?? 0},"${member}":{"${piece}":${JSON.stringify(event.text)}}}`
   }
 
   /** Nearly all chunks of nearly all streams are of this kind. */

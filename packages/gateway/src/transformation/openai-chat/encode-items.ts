@@ -1,22 +1,24 @@
 import { RawJson, type Writable } from '@headrace/bytes'
-import type { FilePart, Item, Part, Source, ToolCallItem, ToolResultItem } from '@headrace/contract'
+import type { FilePart, Item, Part, ProviderQuirks, Source, ToolCallItem, ToolResultItem } from '@headrace/contract'
 import { InvalidRequest } from '../neutral/field-reader.ts'
+import { argumentsOfText } from '../neutral/custom-tools.ts'
 import type { Notes } from '../neutral/notes.ts'
 
 /** One assistant message while it gathers what belongs to it. */
-interface Turn { readonly parts: Part[], readonly calls: ToolCallItem[], name: string }
+interface Turn { readonly parts: Part[], readonly calls: ToolCallItem[], name: string, thoughts: string }
 
 /**
  * Items as messages. What an assistant said and called in one go is one message, because tool results must follow the message that holds their
- * calls at once.
+ * calls at once. `own`: they come from a client of this dialect. `told`: where the target's provider has its thoughts.
  */
-export function encodeItems(items: readonly Item[], notes: Notes): Writable[] {
+export function encodeItems(items: readonly Item[], own: boolean, notes: Notes, told?: ProviderQuirks['thoughts']): Writable[] {
   const messages: Writable[] = []
   let turn: Turn | null = null
   /** Parts of tool results that a tool message cannot hold: they follow when all results are told. */
   let left: Part[] = []
   const close = (): void => {
-    if (turn !== null && (turn.parts.length > 0 || turn.calls.length > 0)) messages.push(assistantMessage(turn, notes))
+    if (turn !== null && (turn.parts.length > 0 || turn.calls.length > 0)) messages.push(assistantMessage(turn, own, notes, told))
+    else if (turn !== null) notes.drop('thoughts')
     turn = null
   }
   const flush = (): void => {
@@ -26,19 +28,30 @@ export function encodeItems(items: readonly Item[], notes: Notes): Writable[] {
   for (const item of items) {
     if (item.type !== 'tool-result') flush()
     if (item.type === 'reasoning') {
-      notes.drop('thoughts')
+      if (told?.returns !== true || item.text === '') {
+        notes.drop('thoughts')
+        continue
+      }
+      const open: Turn | null = turn
+      if (open !== null && (open as Turn).calls.length > 0) close()
+      turn ??= { parts: [], calls: [], name: '', thoughts: '' }
+      turn.thoughts += item.text
+      continue
+    }
+    if (item.type === 'foreign') {
+      notes.drop('foreignItem')
       continue
     }
     if (item.type === 'tool-call') {
-      turn ??= { parts: [], calls: [], name: '' }
+      turn ??= { parts: [], calls: [], name: '', thoughts: '' }
       turn.calls.push(item)
     } else if (item.type === 'tool-result') {
       close()
       messages.push(toolMessage(item, notes, left))
     } else if (item.role === 'assistant') {
       const open: Turn | null = turn
-      if (open !== null && (open as Turn).calls.length === 0) close()
-      turn ??= { parts: [], calls: [], name: item.name }
+      if (open !== null && (open as Turn).calls.length === 0 && (open as Turn).parts.length > 0) close()
+      turn ??= { parts: [], calls: [], name: item.name, thoughts: '' }
       turn.parts.push(...item.parts)
     } else {
       close()
@@ -50,16 +63,18 @@ export function encodeItems(items: readonly Item[], notes: Notes): Writable[] {
   return messages
 }
 
-function assistantMessage(turn: Turn, notes: Notes): Writable {
+function assistantMessage(turn: Turn, own: boolean, notes: Notes, told: ProviderQuirks['thoughts']): Writable {
   const refusal = turn.parts.filter(part => part.type === 'refusal').map(part => part.text).join('')
   const spoken = turn.parts.filter(part => part.type !== 'refusal')
   const calls = turn.calls.map(call => {
     if (call.cache !== null) notes.drop('cache')
-    return { id: call.id, type: 'function', function: { name: call.name, arguments: call.input === '' ? '{}' : call.input } }
+    if (call.custom === true && own) return { id: call.id, type: 'custom', custom: { name: call.name, input: call.input } }
+    const input = call.custom === true ? argumentsOfText(call.input) : call.input
+    return { id: call.id, type: 'function', function: { name: call.name, arguments: input === '' ? '{}' : input } }
   })
   return {
     role: 'assistant', content: spoken.length === 0 ? null : encodeContent(spoken, notes), name: turn.name === '' ? undefined : turn.name,
-    refusal: refusal === '' ? undefined : refusal, tool_calls: calls.length === 0 ? undefined : calls,
+    refusal: refusal === '' ? undefined : refusal, ...(turn.thoughts === '' || told === undefined ? {} : { [told.member]: turn.thoughts }), tool_calls: calls.length === 0 ? undefined : calls,
   }
 }
 

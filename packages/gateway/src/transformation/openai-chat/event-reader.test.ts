@@ -55,6 +55,9 @@ const STREAMS: readonly (readonly [string, string])[] = [
   ['a web page between events', `${stream(FULL.slice(0, 2))}<html>\n\n${stream(FULL.slice(2))}`],
   ['padding of changing length', stream(FULL).replaceAll('"usage":null', () => `"usage":null,"obfuscation":"${'x'.repeat(FULL.length % 7)}"`)],
   ['escaped text and an escaped key', stream(['{"choices":[{"delta":{"content":"\\u4f60\\u00e9"},"finish_reason":null}]}', FULL[0] ?? '', '{"choices":[{"delta":{},"finish_re\\u0061son":"length"}]}', '[DONE]'])],
+  ['an event that is cut', stream([...FULL.slice(0, 2), '{"choices":[{"delta":{"content":', ...FULL.slice(2)])],
+  ['an event that is no JSON under a name', stream([...FULL.slice(0, 2), 'oops}', ...FULL.slice(2)]).replaceAll('data: ', 'event: message\ndata: ')],
+  ['a last line that is no data', stream(FULL).replaceAll(/}\n\n/g, '}\nid: }\n\n')],
   ['usage before choices in each event', stream(['1', '2', '3'].map(n => `{"usage":{"prompt_tokens":${n}},"choices":[{"delta":{},"finish_reason":null}]}`))],
 ]
 
@@ -116,6 +119,19 @@ describe('the SSE tap', () => {
     expect(told.out).toBe(Buffer.from(stream(FULL.slice(0, 1)) + before).latin1Slice())
   })
 
+  it.each(['{"choices":[{"delta":{"content":', '{"choices":[{"delta":{"content":"broken', '{"usage":{"prompt_tokens":1', '{broken}', 'oops', '"a', '[1', 'DONE'])('takes an event that is not JSON for an error, wherever it stands: %s', event => {
+    for (let at = 0; at < FULL.length; at++) {
+      const told = run([Buffer.from(stream([...FULL.slice(0, at), event, ...FULL.slice(at)]))], false)
+      expect([told.tap.error?.kind, told.end]).toEqual(['upstream-protocol', 'cut'])
+      expect(told.out).toBe(Buffer.from(stream(FULL.slice(0, at))).latin1Slice())
+    }
+  })
+
+  it.each(['', ' ', '{}', ' {"a":1} ', '"a"', '7', '[]', 'null', '{\n"a":1}'])('passes data on that is JSON, or nothing, however it is spelled: %j', event => {
+    const text = stream([...FULL.slice(0, 2), event.replace('\n', '\ndata: '), ...FULL.slice(2)])
+    expect(run([Buffer.from(text)], false)).toMatchObject({ out: Buffer.from(text).latin1Slice(), end: 'complete' })
+  })
+
   it('keeps an event that has usage and choices', () => {
     const both = '{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
     const told = run([Buffer.from(stream([both, '[DONE]']))], true)
@@ -168,10 +184,10 @@ describe('the SSE tap', () => {
   it('takes an event below the limit in single bytes, and a million empty lines, in linear time', () => {
     const tap = new SseTap(new ChunkReader(false))
     const byte = Buffer.from('x')
-    tap.push(Buffer.from('data: '))
+    tap.push(Buffer.from('data: {"a":"'))
     const started = process.cpuUsage()
     for (let index = 0; index < 500_000; index++) tap.push(byte)
-    expect(tap.push(Buffer.from('\n\n'))).toHaveLength(500_008)
+    expect(tap.push(Buffer.from('"}\n\n'))).toHaveLength(500_016)
     expect(new SseTap(new ChunkReader(false)).push(Buffer.alloc(1_000_000, '\n'))).not.toBeNull()
     expect(process.cpuUsage(started).user).toBeLessThan(3_000_000)
     expect(tap.error).toBeNull()

@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { scanRequest } from '../relay/scan-request.ts'
 import { spliceRequest } from '../relay/splice-request.ts'
 
+const NO_PATH = { path: '', query: '' }
 const LIMITS = { jsonDepth: 64 }
-const scan = (text: string | Buffer, depth = LIMITS) => scanRequest(typeof text === 'string' ? Buffer.from(text) : text, 'chat', depth)
+const scan = (text: string | Buffer, depth = LIMITS) => scanRequest(typeof text === 'string' ? Buffer.from(text) : text, 'chat', depth, NO_PATH)
 
 function splice(text: string, modelJson = '"target"', askUsage = false): string {
   const body = Buffer.from(text)
-  const scanned = scanRequest(body, 'chat', LIMITS)
+  const scanned = scanRequest(body, 'chat', LIMITS, NO_PATH)
   if (!scanned.ok) throw new Error(scanned.error.message)
   return Buffer.from(spliceRequest(scanned.value, modelJson, askUsage), 'latin1').toString('utf8')
 }
@@ -30,6 +31,14 @@ describe('scanning a request', () => {
   ])('reads %s', (_name, text, expected) => {
     const scanned = scan(text)
     expect(scanned.ok && scanned.value).toMatchObject(expected)
+  })
+
+  it.each([
+    ['"temperature":0', true], ['"temperature": 0.00 ', true], ['"temperature":-0', true], ['"temperature":0e5', true], ['"seed":7', true], ['"seed":0', true], ['"seed":-3,"temperature":1', true],
+    ['"temperature":1', false], ['"temperature":0.1', false], ['"temperature":"0"', false], ['"temperature":null', false], ['"seed":null', false], ['"seed":"7"', false], ['"x":{"seed":7}', false], ['"x":0', false],
+  ])('takes {%s} for deterministic: %s', (member, deterministic) => {
+    const scanned = scan(`{"model":"m",${member}}`)
+    expect(scanned.ok && scanned.value.deterministic).toBe(deterministic)
   })
 
   it.each([
@@ -89,7 +98,7 @@ describe('splicing a request', () => {
   })
 
   it('writes non-ASCII on both sides as UTF-8', () => {
-    expect(splice('{"a":"é🚀","model":"m","b":"模"}', '"模型"')).toBe('{"a":"é🚀","model":"模型","b":"模"}')
+    expect(splice('{"a":"é🚀","model":"m","b":"模"}', String.raw`"\u6a21\u578b"`)).toBe(String.raw`{"a":"é🚀","model":"\u6a21\u578b","b":"模"}`)
   })
 
   it('changes the model and nothing else, whatever the rest is', () => {

@@ -1,5 +1,6 @@
 import type { TranslatingDialect } from '@headrace/contract'
 import { JsonAnswerDecoder, StreamAnswerDecoder } from '../neutral/answer-reader.ts'
+import { withCustomTools } from '../neutral/custom-tools.ts'
 import { readRefusal } from '../neutral/read-refusal.ts'
 import { ChatAnswerParser } from './decode-answer.ts'
 import { decodeRequest } from './decode-request.ts'
@@ -13,7 +14,7 @@ export const openAiChatTranslation: TranslatingDialect = Object.freeze({
   decodeRequest, encodeRequest, fitFormat, readRefusal,
   toolNames: { forbidden: /[^A-Za-z0-9_-]/, limit: 64 },
   createDecoder: stream => stream ? new StreamAnswerDecoder(new ChatAnswerParser()) : new JsonAnswerDecoder(new ChatAnswerParser()),
-  createEncoder: (stream, facts) => stream ? new ChatStreamEncoder(facts) : new ChatJsonEncoder(facts),
+  createEncoder: (stream, facts) => withCustomTools(stream ? new ChatStreamEncoder(facts) : new ChatJsonEncoder(facts), facts.call),
   urls: { image: true, file: false },
   contentType: stream => stream ? 'text/event-stream; charset=utf-8' : 'application/json',
 } satisfies TranslatingDialect)

@@ -2,9 +2,6 @@ import { gatewayError, type ErrorKind, type GatewayError, type ResponseHead } fr
 import { asObject, parseJson } from './json-value.ts'
 
 const RETRY_AFTER_CAP_MS = 120_000
-/** A good answer is parsed when it is not long and its beginning speaks of an error. */
-const SHORT_ANSWER = 16_384
-const BEGINNING = 512
 const QUOTA = /insufficient_quota|credit_balance|billing|spend(ing)?_limit|quota_exceeded|payment_required|insufficient_credits|budget_exceeded/i
 const RATE = /rate_?limit|too_many_requests|resource_exhausted/i
 const OVERLOADED = /overloaded|unavailable|engine_busy/i
@@ -26,7 +23,8 @@ const MESSAGES: Partial<Record<ErrorKind, string>> = Object.freeze({
   'upstream-server-error': 'The provider failed.',
 })
 
-const refusal = (kind: ErrorKind, upstreamStatus: number, retryAfterMs: number): GatewayError =>
+/** What a provider's answer means, told in our words. */
+export const refusal = (kind: ErrorKind, upstreamStatus: number, retryAfterMs: number): GatewayError =>
   gatewayError(kind, MESSAGES[kind] ?? 'The provider failed.', { upstreamStatus, retryAfterMs })
 const protocol = (message: string, upstreamStatus: number): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus })
 
@@ -50,23 +48,15 @@ export function classifyResponse(status: number, head: ResponseHead, body: Buffe
   return refusal(status === 408 || status === 425 ? 'upstream-server-error' : 'upstream-invalid-request', status, retryAfterMs)
 }
 
-/** A 200 can lie: an error in its body, a web page, nothing at all. */
+/** A 200 can lie: an error in its body, a web page, half of an answer, nothing at all. Asked only of answers without usage at their end, so that what is parsed is seldom one. */
 function checkAnswer(status: number, head: ResponseHead, text: string): GatewayError | null {
   const type = head.header('content-type') ?? 'application/json'
   if (!type.startsWith('application/json') && !type.toLowerCase().includes('json')) return protocol('The provider answered with something other than JSON.', status)
-  let first = 0
-  while (isSpace(text.charCodeAt(first))) first++
-  let last = text.length - 1
-  while (last > first && isSpace(text.charCodeAt(last))) last--
-  if (first >= text.length) return protocol('The provider\'s answer is empty.', status)
-  if (text.charCodeAt(first) !== 0x7b || text.charCodeAt(last) !== 0x7d) return protocol('The provider\'s answer is not a JSON object.', status)
-  if (text.length > SHORT_ANSWER || !text.slice(0, BEGINNING).includes('"error"')) return null
+  if (text.trim() === '') return protocol('The provider\'s answer is empty.', status)
   const answer = asObject(parseJson(text))
-  if (answer === null) return protocol('The provider\'s answer is not valid JSON.', status)
+  if (answer === null) return protocol('The provider\'s answer is not a JSON object, or not a whole one.', status)
   return isError(answer['error']) ? protocol('The provider answered with an error under status 200.', status) : null
 }
-
-const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09
 
 /** The one refusal whose message is looked at: most vendors have no code for it. */
 function isTooLong(body: Buffer | string): boolean {
@@ -103,14 +93,15 @@ const parseBody = (body: Buffer | string): unknown => parseJson(typeof body === 
 
 /** `retry-after-ms`, or `retry-after` in seconds or as an HTTP date; within 0..120 s; 0 = not said, or junk. */
 export function readRetryAfter(head: ResponseHead, now: number): number {
-  const exact = clampMs(decimal(head.header('retry-after-ms')))
+  const exact = clampRetryMs(decimal(head.header('retry-after-ms')))
   if (exact > 0) return exact
   const text = head.header('retry-after')
   if (text === undefined) return 0
   const seconds = decimal(text)
-  if (!Number.isNaN(seconds)) return clampMs(seconds * 1000)
-  return /^[A-Z][a-z]{2,8},? /.test(text) ? clampMs(Date.parse(text) - now) : 0
+  if (!Number.isNaN(seconds)) return clampRetryMs(seconds * 1000)
+  return /^[A-Z][a-z]{2,8},? /.test(text) ? clampRetryMs(Date.parse(text) - now) : 0
 }
 
 const decimal = (text: string | undefined): number => text !== undefined && /^\d{1,12}(\.\d{1,6})?$/.test(text.trim()) ? Number(text) : Number.NaN
-const clampMs = (ms: number): number => ms > 0 ? Math.min(Math.ceil(ms), RETRY_AFTER_CAP_MS) : 0
+/** Within 0..120 s; what is no number is 0. */
+export const clampRetryMs = (ms: number): number => ms > 0 ? Math.min(Math.ceil(ms), RETRY_AFTER_CAP_MS) : 0

@@ -1,18 +1,28 @@
 import { isUtf8 } from 'node:buffer'
 import { scanMembers, type MemberScan } from '@headrace/bytes'
-import { failure, gatewayError, success, type GatewayError, type Operation, type Result, type ScannedRequest, type Span } from '@headrace/contract'
+import { failure, gatewayError, success, type GatewayError, type Operation, type RelayDialect, type Result, type ScannedRequest, type Span } from '@headrace/contract'
 
-const NAMES = ['model', 'stream', 'stream_options', 'user', 'metadata', 'max_tokens', 'max_completion_tokens', 'n'] as const
-const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6, CHOICES = 7
+/** What a dialect calls its bound on output. `judged`: members that stand where it has no usage option, no older bound and no choices, and what is wrong with their values where nothing is kept. */
+interface ScannedMembers {
+  readonly bound: string
+  readonly judged?: { readonly names: readonly [string, string, string], readonly judge: (values: readonly string[]) => GatewayError | null }
+}
+
+/** There is room for ten. */
+function namesOf({ bound, judged }: ScannedMembers): readonly string[] {
+  const [options, older, choices] = judged === undefined ? ['stream_options', 'max_tokens', 'n'] : judged.names
+  return ['model', 'stream', options, 'user', 'metadata', older, bound, choices, 'temperature', 'seed']
+}
+const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6, CHOICES = 7, TEMPERATURE = 8, SEED = 9
 const OPTION_KEYS = ['include_usage']
 const MODEL_LIMIT = 256
 const USER_LIMIT = 256
 const METADATA_LIMIT = 4096
 /** Characters of a number. */
 const COUNT_LIMIT = 400
-const ABSENT: Span = Object.freeze({ start: -1, end: -1 })
+export const ABSENT: Span = Object.freeze({ start: -1, end: -1 })
 const NO_OPTIONS: Options = Object.freeze({ includeUsage: false, span: ABSENT, includeUsageSpan: ABSENT })
-const QUOTE = 0x22, OPEN_BRACE = 0x7b
+const QUOTE = 0x22, OPEN_BRACE = 0x7b, MINUS = 0x2d, POINT = 0x2e, ZERO = 0x30, EXPONENT = 0x65
 /** Good model names seen lately. Their number is a power of two. */
 const RECENT = 32
 const recent: string[] = Array.from({ length: RECENT }, () => '')
@@ -24,48 +34,64 @@ interface Options { readonly includeUsage: boolean, readonly span: Span, readonl
  * is never understood in a way that the provider could understand differently: keys we read may not stand there twice, escaped keys are decoded
  * (and then the whole is parsed), nothing may follow the object.
  */
-export function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
+export const scanRequest: RelayDialect['scanRequest'] = scannerFor({ bound: 'max_completion_tokens' })
+
+/** The same for a dialect with other members. Values are judged as latin1 JSON texts; '' = absent. */
+export function scannerFor(members: ScannedMembers): RelayDialect['scanRequest'] {
+  const names = namesOf(members)
+  const judge = members.judged?.judge
+  return judge === undefined ? (body, operation, limits) => scan(names, null, body, operation, limits) : (body, operation, limits) => scan(names, judge, body, operation, limits)
+}
+
+function scan(names: readonly string[], judge: ((values: readonly string[]) => GatewayError | null) | null, body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }): Result<ScannedRequest> {
   if (!isUtf8(body)) return invalid('The body is not valid UTF-8. Send JSON encoded as UTF-8.')
   const text = body.latin1Slice()
-  let scan = scanMembers(body, text, NAMES, limits.jsonDepth)
-  const escapedKeys = scan.status === 'unsure'
-  if (escapedKeys) scan = scanMembers(body, text, NAMES, limits.jsonDepth, true)
-  if (scan.status !== 'ok') return failure(scanError(body, scan, limits.jsonDepth))
+  let members = scanMembers(body, text, names, limits.jsonDepth)
+  const escapedKeys = members.status === 'unsure'
+  if (escapedKeys) members = scanMembers(body, text, names, limits.jsonDepth, true)
+  if (members.status !== 'ok') return failure(scanError(body, members, limits.jsonDepth))
   // Depth is bounded by now: a whole parse is safe, and settles what an odd body means.
   if (escapedKeys && parse(body.utf8Slice(0, body.length)) === undefined) return invalid('The body is not valid JSON.')
 
-  const modelSpan = spanAt(scan, MODEL)
+  const modelSpan = spanAt(members, MODEL)
   const model = readModel(text, modelSpan)
   if (typeof model !== 'string') return failure(model)
-  const stream = operation === 'embeddings' ? false : readFlag(text, spanAt(scan, STREAM))
+  const stream = operation === 'embeddings' ? false : readFlag(text, spanAt(members, STREAM))
   if (stream === null) return invalid('"stream" must be true or false.', 'stream')
-  const options = readOptions(body, text, spanAt(scan, OPTIONS), limits.jsonDepth)
+  const objection = judge === null ? null : judge([OPTIONS, MAX_TOKENS, CHOICES].map(index => valueAt(text, spanAt(members, index))))
+  const options = judge === null ? readOptions(body, text, spanAt(members, OPTIONS), limits.jsonDepth) : success(NO_OPTIONS)
   if (!options.ok) return options
-  const maxCompletion = readCount(text, spanAt(scan, MAX_COMPLETION_TOKENS))
-  return success({
+  const maxCompletion = readCount(text, spanAt(members, MAX_COMPLETION_TOKENS))
+  const scanned: ScannedRequest = {
     text,
     model,
     stream,
+    path: operation,
     includeUsage: options.value.includeUsage,
-    user: readUser(text, spanAt(scan, USER)),
-    metadata: readMetadata(text, spanAt(scan, METADATA)),
-    maxTokens: maxCompletion >= 0 ? maxCompletion : readCount(text, spanAt(scan, MAX_TOKENS)),
-    choices: Math.max(1, readCount(text, spanAt(scan, CHOICES))),
+    user: readUser(text, spanAt(members, USER)),
+    metadata: readMetadata(text, spanAt(members, METADATA)),
+    maxTokens: maxCompletion >= 0 || judge !== null ? maxCompletion : readCount(text, spanAt(members, MAX_TOKENS)),
+    choices: judge === null ? Math.max(1, readCount(text, spanAt(members, CHOICES))) : 1,
+    deterministic: isDeterministic(text, members, TEMPERATURE, SEED),
     modelSpan,
     optionsSpan: options.value.span,
     includeUsageSpan: options.value.includeUsageSpan,
-  })
+  }
+  return success(objection === null ? scanned : { ...scanned, stateless: objection })
 }
 
 const fault = (message: string, param: string | null): GatewayError => gatewayError('invalid-request', message, { param })
 const invalid = (message: string, param: string | null = null): Result<never> => failure(fault(message, param))
 
-function spanAt(scan: MemberScan, index: number): Span {
+export function spanAt(scan: MemberScan, index: number): Span {
   const start = scan.starts[index] ?? -1
   return start < 0 ? ABSENT : { start, end: scan.ends[index] ?? -1 }
 }
 
-function scanError(body: Buffer, scan: MemberScan, depth: number): GatewayError {
+const valueAt = (text: string, { start, end }: Span): string => start < 0 ? '' : text.slice(start, end)
+
+/** What is wrong with a body that the scan did not take. */
+export function scanError(body: Buffer, scan: MemberScan, depth: number): GatewayError {
   const where = `byte ${scan.offset}, line ${lineAt(body, scan.offset)}`
   if (scan.status === 'duplicate') {
     return gatewayError('invalid-request', `A parameter stands twice in the body (${where}). Send it once.`)
@@ -84,7 +110,7 @@ function lineAt(body: Buffer, offset: number): number {
   return line
 }
 
-function readModel(text: string, span: Span): string | GatewayError {
+export function readModel(text: string, span: Span): string | GatewayError {
   if (span.start < 0) return fault('"model" is missing. Name a model; GET /v1/models lists them.', 'model')
   const known = recentModel(text, span)
   if (known !== '') return known
@@ -136,7 +162,7 @@ function parseString(json: string): string | null {
 }
 
 /** Undefined = not JSON. */
-function parse(json: string): unknown {
+export function parse(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {
@@ -145,13 +171,27 @@ function parse(json: string): unknown {
 }
 
 /** Null = neither true nor false. */
-function readFlag(text: string, span: Span): boolean | null {
+export function readFlag(text: string, span: Span): boolean | null {
   if (span.start < 0 || isLiteral(text, span, 'false') || isLiteral(text, span, 'null')) return false
   return isLiteral(text, span, 'true') ? true : null
 }
 
 const isLiteral = (text: string, span: Span, literal: string): boolean =>
   span.end - span.start === literal.length && text.startsWith(literal, span.start)
+
+/** Temperature 0, however it is written (`0.0`, `-0e1`), or any seed; by their places among the names. */
+export function isDeterministic(text: string, { starts, ends }: MemberScan, temperature: number, seed: number): boolean {
+  const first = text.charCodeAt(starts[seed] ?? -1)
+  if (first === MINUS || first >= ZERO && first <= ZERO + 9) return true
+  let zeros = 0
+  for (let at = starts[temperature] ?? -1, end = ends[temperature] ?? -1; at < end; at++) {
+    const char = text.charCodeAt(at)
+    if (char === ZERO) zeros++
+    else if ((char | 0x20) === EXPONENT) break
+    else if (char !== POINT && char !== MINUS) return false
+  }
+  return zeros > 0
+}
 
 function readOptions(body: Buffer, text: string, span: Span, depth: number): Result<Options> {
   if (span.start < 0) return success(NO_OPTIONS)
@@ -177,7 +217,7 @@ function readMetadata(text: string, span: Span): string {
 }
 
 /** A whole number, however it is written (`1e3` is a thousand to the provider too); rounded up. -1 = absent, or no number from 0 on. */
-function readCount(text: string, span: Span): number {
+export function readCount(text: string, span: Span): number {
   if (span.start < 0 || span.end - span.start > COUNT_LIMIT) return -1
   const literal = text.slice(span.start, span.end)
   return /^\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(literal) ? Math.ceil(Number(literal)) : -1

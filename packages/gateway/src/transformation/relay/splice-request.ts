@@ -1,22 +1,19 @@
 import type { ScannedRequest } from '@headrace/contract'
 
-const NOT_ASCII = /[^\x00-\x7f]/
-
 /**
  * The body for one target, as latin1 (one char = one byte): the model literal replaced and, where the gateway asks for usage on a stream
  * whose client did not, `stream_options.include_usage` set. Every other byte stays as it came (invariant 4).
  */
 export function spliceRequest(scanned: ScannedRequest, modelJson: string, askUsage: boolean): string {
-  const model = NOT_ASCII.test(modelJson) ? Buffer.from(modelJson, 'utf8').latin1Slice() : modelJson
   const text = scanned.text
   const { start, end } = scanned.modelSpan
   if (!askUsage || !scanned.stream || scanned.includeUsage) {
-    return text.slice(0, start) + model + text.slice(end)
+    return text.slice(0, start) + modelJson + text.slice(end)
   }
   const option = usageOption(scanned)
   return option.start < start
-    ? text.slice(0, option.start) + option.text + text.slice(option.end, start) + model + text.slice(end)
-    : text.slice(0, start) + model + text.slice(end, option.start) + option.text + text.slice(option.end)
+    ? text.slice(0, option.start) + option.text + text.slice(option.end, start) + modelJson + text.slice(end)
+    : text.slice(0, start) + modelJson + text.slice(end, option.start) + option.text + text.slice(option.end)
 }
 
 /** The edit that turns the usage option on: replace its value, put it into the client's object, or bring an object along. */

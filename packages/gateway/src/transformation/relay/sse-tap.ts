@@ -1,8 +1,9 @@
 import { gatewayError, type GatewayError, type StreamTap, type Usage } from '@headrace/contract'
+import { parseJson } from './json-value.ts'
 
 /** An event may have this many bytes. */
 const EVENT_LIMIT = 1_048_576
-const LF = 0x0a, CR = 0x0d, OPEN_BRACE = 0x7b, LESS = 0x3c
+const LF = 0x0a, CR = 0x0d, SPACE = 0x20, QUOTE = 0x22, LESS = 0x3c, CLOSE_BRACKET = 0x5d, LETTER_D = 0x64, LETTER_E = 0x65, LETTER_I = 0x69, OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d
 const BOM = '\u00ef\u00bb\u00bf'
 
 /** What a dialect reads of the events that go by. One instance per stream. */
@@ -15,11 +16,13 @@ export interface EventReader {
    * The beginnings must be letters that are rare in events; one that is frequent (a quote, a brace) makes it three times slower.
    */
   readonly special: RegExp
-  /** The terminator, for a stream that was whole but for it; and what it looks like where its empty line is missing. */
+  /** The terminator ('' = the dialect has none), for a stream that was whole but for it; and what it looks like where its empty line is missing. */
   readonly doneEvent: string
   readonly doneTail: RegExp
   readonly usage: Usage
   readonly finishReason: string
+  /** See `StreamTap`; left out = ''. */
+  readonly opening?: string
   /** Reads the data of an event that looks special. */
   read(data: string): 'forward' | 'withhold' | 'done' | GatewayError
 }
@@ -28,13 +31,14 @@ export interface EventReader {
  * Watches one stream go by: forwards whole events, byte for byte, and holds the tail; a dialect's reader reads usage and finish reason, and
  * may withhold an event.
  *
- * What makes it cheap: it works per read, not per event. All events up to the first that looks special (see `EventReader.special`) pass after one native search;
- * only that one is cut out and parsed.
+ * What makes it cheap: it works per read, not per event. All events up to the first that looks special (see `EventReader.special`) pass after one native search
+ * and a look at each one's first and last characters; only that one is cut out and parsed.
  *
  * Framing: LF, CRLF and CR, cut anywhere. An empty line ends an event; the LF of a final CRLF that comes a read later still belongs to it.
  */
 export class SseTap implements StreamTap {
   readonly #reader: EventReader
+  readonly #limit: number
   done = false
   missingDone = false
   error: GatewayError | null = null
@@ -48,8 +52,10 @@ export class SseTap implements StreamTap {
   #dropLf = false
   #first = true
 
-  constructor(reader: EventReader) {
+  /** `limit`: bytes that an event may have. */
+  constructor(reader: EventReader, limit = EVENT_LIMIT) {
     this.#reader = reader
+    this.#limit = limit
   }
 
   get usage(): Usage {
@@ -62,6 +68,10 @@ export class SseTap implements StreamTap {
 
   get doneEvent(): string {
     return this.#reader.doneEvent
+  }
+
+  get opening(): string {
+    return this.#reader.opening ?? ''
   }
 
   /** Only whole events are forwarded. */
@@ -121,7 +131,7 @@ export class SseTap implements StreamTap {
     // A last event without its empty line is not an event, but who ends so has meant it.
     if (this.#reader.doneTail.test(this.#tail)) this.#tail = ''
     if (this.#tail !== '' || this.#reader.finishReason === '') return 'cut'
-    this.missingDone = true
+    this.missingDone = this.#reader.doneEvent !== ''
     return 'complete'
   }
 
@@ -130,7 +140,7 @@ export class SseTap implements StreamTap {
     this.#tail += at === 0 ? text : text.slice(at)
     // The first bytes decide: a page or a bare JSON object is not going to become an event. Later ones are not looked at: that would join the rope.
     if (before <= BOM.length && startsForeign(this.#tail, this.#first)) this.error = foreign()
-    else if (this.#tail.length > EVENT_LIMIT) this.error = oversized()
+    else if (this.#tail.length > this.#limit) this.error = oversized(this.#limit)
   }
 
   /** After the empty line that ends the current event, for streams without CR; -1 = not in this text. Empty lines between events stand for themselves. */
@@ -176,8 +186,8 @@ export class SseTap implements StreamTap {
   /** Reads one event, empty line included. False = not to be forwarded. */
   #examine(event: string): boolean {
     if (event.length <= 2) return true
-    if (event.length > EVENT_LIMIT) {
-      this.error = oversized()
+    if (event.length > this.#limit) {
+      this.error = oversized(this.#limit)
       return false
     }
     if (startsForeign(event, this.#first)) {
@@ -186,7 +196,12 @@ export class SseTap implements StreamTap {
     }
     const data = dataOf(this.#first && event.startsWith(BOM) ? event.slice(3) : event)
     this.#first = false
-    if (data === null || !looksSpecial(data, this.#reader.special)) return true
+    if (data === null) return true
+    if (!looksWhole(data) && !isWhole(data)) {
+      this.error = unreadable()
+      return false
+    }
+    if (!looksSpecial(data, this.#reader.special)) return true
     const verdict = this.#reader.read(data)
     if (verdict === 'forward') return true
     if (verdict === 'withhold') return false
@@ -201,25 +216,48 @@ export class SseTap implements StreamTap {
  * so the last one in the text ends the last whole event.
  */
 function ordinaryEnd(text: string, at: number, special: RegExp): number {
-  const first = text.charCodeAt(at)
-  if (first === OPEN_BRACE || first === LESS || text.length > EVENT_LIMIT) return at
-  const length = text.length
-  const end = text.charCodeAt(length - 1) === LF && text.charCodeAt(length - 2) === LF ? length : text.lastIndexOf('\n\n') + 2
-  if (end <= at + 1) return at
+  if (text.length > EVENT_LIMIT) return at
   special.lastIndex = at
   // No match goes past its line: its last character is in the same event as its first.
-  const found = special.test(text) ? special.lastIndex - 1 : length
-  const json = text.indexOf('\n\n{', at)
-  const before = json < 0 ? found : Math.min(found, json + 2)
-  if (before >= end) return end
-  const boundary = text.lastIndexOf('\n\n', before)
-  return boundary < at ? at : boundary + 2
+  const end = special.test(text) ? special.lastIndex - 1 : text.length
+  let boundary = at
+  let start = at
+  // From line to line: V8 finds a single character three times faster than a pair. 0.5 us for 40 events.
+  for (let line = text.indexOf('\n', at); line >= 0 && line < end; line = text.indexOf('\n', start)) {
+    const first = text.charCodeAt(start)
+    const isData = first === LETTER_D
+    // Data that is an object, `event` or `id`. All else is looked at by itself: a comment, a page, JSON without a frame, [DONE], what is no JSON.
+    if (isData ? !beginsLikeObject(text, text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5) : first !== LETTER_E && first !== LETTER_I) return boundary
+    start = line + 1
+    if (text.charCodeAt(start) !== LF) continue
+    if (!isData || !endsLikeJson(text, line)) return boundary
+    boundary = ++start
+  }
+  return boundary
+}
+
+/** What is cut hardly ever ends with a brace; to parse every event would cost more than all the rest. */
+const looksWhole = (data: string): boolean => beginsLikeObject(data, 0) && endsLikeJson(data, data.length)
+
+const beginsLikeObject = (text: string, at: number): boolean => text.charCodeAt(at) === OPEN_BRACE && text.charCodeAt(at + 1) === QUOTE
+
+function endsLikeJson(text: string, end: number): boolean {
+  const last = text.charCodeAt(end - 1)
+  return last === CLOSE_BRACE || last === CLOSE_BRACKET
+}
+
+/** Whether data that looks like no object is something nevertheless. */
+function isWhole(data: string): boolean {
+  const text = data.trim()
+  return text === '' || text === '[DONE]' || parseJson(text) !== undefined
 }
 
 const foreign = (): GatewayError =>
   gatewayError('upstream-protocol', 'The provider sent something that is not an event where an event was due.', { upstreamStatus: 200 })
-const oversized = (): GatewayError =>
-  gatewayError('upstream-protocol', `The provider sent an event larger than ${EVENT_LIMIT} bytes.`, { upstreamStatus: 200 })
+const unreadable = (): GatewayError =>
+  gatewayError('upstream-protocol', 'The provider sent an event that is not JSON.', { upstreamStatus: 200 })
+const oversized = (limit: number): GatewayError =>
+  gatewayError('upstream-protocol', `The provider sent an event larger than ${limit} bytes.`, { upstreamStatus: 200 })
 
 /** Begins like JSON or a web page. */
 function startsForeign(text: string, first: boolean): boolean {

@@ -1,0 +1,16 @@
+/**
+ * How a provider's short-lived token is got: plain data that holds a secret, and goes where credentials go (invariant 9). A kind more is a row more in
+ * the upstream layer's table of grants.
+ */
+export type TokenGrant = ClientCredentialsGrant
+
+/** OAuth 2.0 client credentials (RFC 6749, section 4.4), as Microsoft Entra ID gives tokens for Azure OpenAI. */
+export interface ClientCredentialsGrant {
+  readonly kind: 'client-credentials'
+  /** https, or http on this machine. */
+  readonly tokenUrl: string
+  readonly clientId: string
+  readonly clientSecret: string
+  /** '' = none is asked for. */
+  readonly scope: string
+}

@@ -1,0 +1,36 @@
+import type { DialectId, PathName } from '@headrace/contract'
+
+/** Stands for the model's name. */
+const MODEL = '{model}'
+
+/** Where a dialect's operations live below the base path; '' = it has none such. */
+const OPERATION_PATHS = Object.freeze({
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '' },
+  'openai-responses': { chat: '/responses', completion: '', embeddings: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '' },
+  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '' },
+  // Answers to a prompt have another shape there, and a path of their own.
+  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate' },
+  'google-gemini': {
+    chat: `/${MODEL}:generateContent`, completion: '', embeddings: '', 'count-tokens': `/${MODEL}:countTokens`,
+    'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`,
+  },
+} as const satisfies Record<DialectId, Record<PathName, string>>)
+
+/** A model's paths at a provider, below its base path (no slash at its end). `apiVersion`: the model is a deployment of Azure's older surface. */
+export function operationPaths(dialect: DialectId, base: string, model: string, apiVersion?: string): Readonly<Record<PathName, string>> {
+  const resource = resourceName(model)
+  const root = apiVersion === undefined ? base : `${base.replace(/\/v1$/, '')}${dialect === 'openai-chat' ? `/deployments/${encodeURIComponent(model)}` : ''}`
+  const query = apiVersion === undefined ? '' : `?api-version=${encodeURIComponent(apiVersion)}`
+  const at = (path: string): string => path === '' ? '' : root + path.replace(MODEL, () => resource) + query
+  const paths = OPERATION_PATHS[dialect]
+  return Object.freeze({
+    chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']),
+    'chat-stream': at(paths['chat-stream']), 'chat-array': at(paths['chat-array']),
+  })
+}
+
+/** Names of Google's resources: `models/` unless the name says otherwise. Slashes part its segments. */
+function resourceName(model: string): string {
+  const name = /^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`
+  return name.split('/').map(encodeURIComponent).join('/')
+}

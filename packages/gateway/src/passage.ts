@@ -1,0 +1,197 @@
+import {
+  Exchange, failure, gatewayError, success,
+  type DialectId, type GatewayError, type IncomingRequest, type Operation, type Pass, type PassedProvider, type Plan, type Principal, type RelayDialect, type RequestHead, type Result, type ServeIncoming, type Snapshot, type ClientListener, type ClientSink,
+} from '@headrace/contract'
+import { leave, refuse } from './departure.ts'
+import { passedHeaders } from './edge/control-relay.ts'
+import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
+import { readRequestTimeout } from './edge/request-timeout.ts'
+import type { JourneyLayers } from './journey-request.ts'
+import { authorizationToken } from './orchestration/authenticate.ts'
+import { Admission } from './orchestration/limits/limiter.ts'
+import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
+import { requestLines } from './passing/pass-headers.ts'
+import { pathAt, readPassPath, type PassPath } from './passing/pass-path.ts'
+import { PassedAttempt } from './passed-attempt.ts'
+
+export interface PassageLayers extends JourneyLayers {
+  readonly pass: Pass
+  readonly collectYoung: () => void
+}
+
+/** Bytes of a JSON body that are read before it goes on, to see which model it is for. */
+const START_BYTES = 262_144
+/** More output tokens than any call writes. */
+const MOST_OUTPUT = 1e8
+const NOTHING: BodyStart = Object.freeze({ bytes: Buffer.alloc(0), whole: true })
+/** Asking costs nothing: no budget is in its way. */
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'])
+const FREE = Object.freeze({ input: 0, cachedInput: 0, cacheWrite: 0, output: 0, version: '' })
+
+/** Model calls that are known by the end of their path, whoever offers them. */
+const CALLS: readonly { readonly path: RegExp, readonly dialect: DialectId, readonly operation: Operation }[] = [
+  { path: /\/chat\/completions$/, dialect: 'openai-chat', operation: 'chat' },
+  { path: /\/responses$/, dialect: 'openai-responses', operation: 'chat' },
+  { path: /\/messages$/, dialect: 'anthropic-messages', operation: 'chat' },
+  { path: /:(?:streamG|g)enerateContent$/, dialect: 'google-gemini', operation: 'chat' },
+]
+
+/** Who may send what where. */
+interface Way { readonly principal: Principal, readonly token: string, readonly path: PassPath, readonly provider: PassedProvider }
+
+/**
+ * A request's journey to a provider as it is, `ANY /providers/ID/...`: who is calling and may they, which model is it for where that shows, do the limits allow it -
+ * then its one attempt. It is never sent twice and never elsewhere.
+ */
+export function createPassing(layers: PassageLayers): ServeIncoming {
+  return (request, sink) => {
+    const { head } = request
+    const snapshot = layers.snapshot()
+    const principal = principalOf(snapshot, head)
+    const way = principal.ok ? wayOf(snapshot, head, principal.value) : principal
+    const dialect: DialectId = way.ok ? callAt(way.value.path)?.dialect ?? way.value.provider.dialect : 'openai-chat'
+    const x = new Exchange(layers.nextId(), snapshot, dialect, 'pass-through', Date.now(), performance.now())
+    layers.metrics.begin()
+    readCorrelation(x, head)
+    if (principal.ok) x.principal = principal.value.principal
+    const timeouts = head.header('headrace-timeout')
+    const shortened = timeouts === undefined ? null : readRequestTimeout(timeouts)
+    if (shortened?.ok === true) x.timeouts = shortened.value
+    const error = !way.ok ? way.error : layers.memory.full ? layers.memory.refuse() : shortened?.ok === false ? shortened.error : null
+    if (error !== null || !way.ok) return refuse(layers, x, layers.dialects.relay[dialect], sink, error ?? gatewayError('internal', 'There is no way.'))
+    new Passage(layers, x, request, sink, way.value).start()
+  }
+}
+
+function principalOf(snapshot: Snapshot, head: RequestHead): Result<{ readonly principal: Principal, readonly token: string }> {
+  const token = authorizationToken(head)
+  if (!token.ok) return token
+  const principal = snapshot.authenticate(token.value)
+  return principal.ok ? success({ principal: principal.value, token: token.value }) : principal
+}
+
+function wayOf(snapshot: Snapshot, head: RequestHead, { principal, token }: { readonly principal: Principal, readonly token: string }): Result<Way> {
+  const path = readPassPath(head.path, head.query, token)
+  if (!path.ok) return path
+  const provider = snapshot.passed === undefined ? failure(gatewayError('not-found', 'Nothing is passed through here.')) : snapshot.passed(path.value.provider, principal)
+  return provider.ok ? success({ principal, token, path: path.value, provider: provider.value }) : provider
+}
+
+const callAt = ({ rest }: PassPath): (typeof CALLS)[number] | undefined => CALLS.find(({ path }) => path.test(rest))
+
+/** One such request, until its attempt begins. */
+class Passage implements ClientListener {
+  readonly #layers: PassageLayers
+  readonly #x: Exchange
+  readonly #request: IncomingRequest
+  readonly #sink: ClientSink
+  readonly #way: Way
+  readonly #dialect: RelayDialect
+  #left = false
+
+  constructor(layers: PassageLayers, x: Exchange, request: IncomingRequest, sink: ClientSink, way: Way) {
+    this.#layers = layers
+    this.#x = x
+    this.#request = request
+    this.#sink = sink
+    this.#way = way
+    this.#dialect = layers.dialects.relay[x.dialect]
+  }
+
+  start(): void {
+    const { body, length, head } = this.#request
+    this.#sink.listener = this
+    this.#x.requestBytes = Math.max(0, length)
+    if (length === 0) return this.#admit(NOTHING)
+    if (head.method !== 'POST' || !/^application\/json\b/i.test(head.header('content-type') ?? '') || head.header('content-encoding') !== undefined) return this.#admit({ ...NOTHING, whole: false })
+    readStart(body, START_BYTES, start => { if (!this.#left) this.#admit(start) })
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#left = true
+    leave(this.#layers, this.#x)
+  }
+
+  onShutdown(): void {
+    this.#refuse(gatewayError('shutting-down', 'The gateway is shutting down. Send the request again.'))
+  }
+
+  #refuse(error: GatewayError): void {
+    this.#left = true
+    this.#sink.listener = null
+    refuse(this.#layers, this.#x, this.#dialect, this.#sink, error)
+  }
+
+  #admit(start: BodyStart): void {
+    const x = this.#x
+    const { provider, principal } = this.#way
+    const { method } = this.#request.head
+    const model = this.#note(start)
+    const plan = provider.plan(model, principal)
+    if (!plan.ok) return this.#refuse(plan.error)
+    x.model = model === '' ? provider.id : `${provider.id}/${model}`
+    const reading = READING.has(method)
+    x.plan = reading ? { ...plan.value, targets: plan.value.targets.map(target => ({ ...target, price: FREE })) } : plan.value
+    const admission = this.#layers.limiter.admit(x, { body: start.bytes }, reading ? 0 : x.maxOutput)
+    if (admission instanceof Promise) void admission.then(late => this.#depart(start, plan.value, late))
+    else this.#depart(start, plan.value, admission)
+  }
+
+  /** Takes in what the request says of itself, where it is known how it says it. Returns the model's name; '' = it does not show. */
+  #note({ bytes, whole }: BodyStart): string {
+    const x = this.#x
+    const { rest, query } = this.#way.path
+    const { policy } = x.snapshot
+    if (policy.logBodies === 'full') x.requestBody = bytes.latin1Slice(0, Math.min(bytes.length, policy.logBodyLimit))
+    if (!whole || bytes.length === 0) return ''
+    const call = callAt(this.#way.path)
+    const scanned = call === undefined ? this.#layers.dialects.relay['openai-chat'].scanRequest(bytes, 'embeddings', policy, { path: rest, query })
+      : this.#dialect.scanRequest(bytes, call.operation, policy, { path: rest, query })
+    if (!scanned.ok) return ''
+    const { model, stream, user, maxTokens, choices, metadata } = scanned.value
+    x.stream = stream
+    x.user = user
+    x.metadata = metadata
+    x.choices = choices
+    x.maxOutput = maxTokens < 0 ? -1 : Math.min(MOST_OUTPUT, maxTokens * choices)
+    return model
+  }
+
+  #depart(start: BodyStart, plan: Plan, admission: Admission | GatewayError): void {
+    const x = this.#x
+    const { limiter } = this.#layers
+    x.answerHeaders = limiter.headers(x)
+    if (this.#left) return admission instanceof Admission ? limiter.settle(admission, x) : undefined
+    if (!(admission instanceof Admission)) return this.#refuse(admission)
+    x.admittedAt = performance.now()
+    x.plan = plan
+    const { onCall } = x.snapshot.hooks
+    if (onCall === null) return this.#send(start, plan, admission)
+    const object = (refusal: GatewayError): void => {
+      limiter.settle(admission, x)
+      if (!this.#left) this.#refuse(refusal)
+    }
+    void onCall(x).then(
+      refusal => refusal !== null ? object(refusal) : this.#left ? limiter.settle(admission, x) : this.#send(start, plan, admission),
+      () => object(gatewayError('internal', 'A plugin failed; the request was not sent on.')),
+    )
+  }
+
+  #send(start: BodyStart, plan: Plan, admission: Admission): void {
+    const { head, headers, body, length, maxBytes } = this.#request
+    const { provider, path, token } = this.#way
+    const lines = requestLines(passedHeaders(headers, head.header('connection'), true), provider.headers, token)
+    new PassedAttempt(this.#layers, {
+      exchange: this.#x, plan, admission, dialect: this.#dialect, sink: this.#sink, request: { body: start.bytes }, counts: head.method === 'POST',
+      method: head.method, path: pathAt(provider, path), headers: lines + upstreamHeaders(this.#x),
+      body: onTooLong => {
+        if (length === 0) return null
+        const passed = new PassBody(start.whole ? start.bytes.length : length, maxBytes, onTooLong, this.#layers.collectYoung)
+        passed.feed(start.bytes, start.whole ? null : body)
+        return passed
+      },
+    }).start()
+  }
+}

@@ -1,0 +1,24 @@
+import { UNKNOWN_USAGE, type Usage } from '@headrace/contract'
+import { asCount, asObject, asText, parseJson } from '../relay/json-value.ts'
+
+const FINISH_LIMIT = 64
+
+/** The counts of an answer's last object, which Ollama tells unasked. */
+export function readUsage(value: unknown): Usage {
+  const answer = asObject(value)
+  const input = asCount(answer?.['prompt_eval_count'])
+  const output = asCount(answer?.['eval_count'])
+  return input < 0 && output < 0 ? UNKNOWN_USAGE : { inputTokens: input, outputTokens: output, cachedInputTokens: -1, cacheWriteTokens: -1, reasoningTokens: -1 }
+}
+
+export const readDoneReason = (value: unknown): string => asText(asObject(value)?.['done_reason']).slice(0, FINISH_LIMIT)
+
+/** Of a whole answer, or of its tail: the counts stand at its end. */
+export function readJsonUsage(body: Buffer | string): { readonly usage: Usage, readonly finishReason: string } {
+  const text = typeof body === 'string' ? body : body.latin1Slice()
+  const whole = asObject(parseJson(text))
+  if (whole !== null) return { usage: readUsage(whole), finishReason: readDoneReason(whole) }
+  const from = text.lastIndexOf('"done":')
+  const tail = from < 0 ? null : asObject(parseJson(`{${text.slice(from)}`))
+  return { usage: readUsage(tail), finishReason: readDoneReason(tail) }
+}
