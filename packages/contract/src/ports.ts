@@ -87,6 +87,8 @@ export interface ContextStore {
   /** As `read`, without items. */
   state(tenant: string, id: string, now: number): Promise<ContextState | null>
   change(tenant: string, id: string, change: ContextChange, now: number): Promise<ContextOutcome>
+  /** The state that a change named `turn` made; null = there is none, or it is older than the versions that are kept. */
+  made(tenant: string, id: string, turn: string, now: number): Promise<ContextState | null>
   /** Creates a context that begins with the first `seq` items of another (null = all); the draft's own follow. Costs the same however long it is. */
   fork(tenant: string, id: string, seq: number | null, draft: ContextDraft, now: number): Promise<ContextOutcome>
   tags(tenant: string, id: string, now: number): Promise<readonly ContextTag[]>

@@ -140,7 +140,7 @@ export class ContextTurn implements ClientListener, AnswerKeeper {
       this.#warm(outcome.state, this.#extend(this.#rendering, kept))
       return null
     } catch {
-      return this.#unkept(gatewayError('overloaded', 'The answer could not be kept in its context: nothing of this turn is there.', { retryAfterMs: 1_000 }))
+      return this.#unkept(gatewayError('overloaded', 'It is not known whether the answer is kept in its context. Read the context before you send the request again.', { retryAfterMs: 1_000 }))
     }
   }
 

@@ -37,6 +37,14 @@ describe('the context desk', () => {
     expect(await kinds(one.begin('t', 'a', turn('x')))).toEqual(['begun'])
   })
 
+  it('tells who asks again for a change that is made that it is, also while another is at work', async () => {
+    const first = await one.change('t', 'a', change('x', { turn: 'x' }), '')
+    expect(await kinds(two.begin('t', 'a', turn('y')))).toEqual(['begun'])
+    expect(await one.change('t', 'a', change('x', { turn: 'x' }), '')).toEqual(first)
+    expect(await kinds(one.change('t', 'a', change('z', { turn: 'z' }), ''), one.change('t', 'a', change('x'), ''))).toEqual(['held', 'held'])
+    expect((await one.read('t', 'a', null))?.state.seq).toBe(1)
+  })
+
   it('begins a turn after what others had asked to change before', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'headrace-desk-'))
     const store = new SqliteContextStore(join(directory, 'contexts.db'))

@@ -90,10 +90,17 @@ export class ContextDesk {
 
   async #change(tenant: string, id: string, change: ContextChange, token: string): Promise<ContextOutcome | ContextHeld> {
     const key = keyOf(tenant, id)
-    if (this.#heldByOthers(key, token)) return HELD
+    if (this.#heldByOthers(key, token)) return await this.#madeBefore(tenant, id, change) ?? HELD
     const outcome = await this.#during(key, this.#options.store.change(tenant, id, change, this.#options.wall()))
     if (outcome.kind === 'done') this.#tell(tenant, id, outcome.state)
     return outcome
+  }
+
+  /** A change whose answer was lost is asked for again: it is done, whoever is at work since. */
+  async #madeBefore(tenant: string, id: string, { turn }: ContextChange): Promise<ContextOutcome | null> {
+    await this.#changing.get(keyOf(tenant, id))
+    const state = await this.#options.store.made(tenant, id, turn, this.#options.wall())
+    return state === null ? null : { kind: 'done', state }
   }
 
   #during<T>(key: string, change: Promise<T>): Promise<T> {

@@ -32,11 +32,16 @@ export class MemoryContextStore implements ContextStore {
     return this.#find(tenant, id, now)?.state ?? null
   }
 
+  async made(tenant: string, id: string, turn: string, now: number): Promise<ContextState | null> {
+    const kept = this.#find(tenant, id, now)
+    return kept === null ? null : madeBy(kept, turn)
+  }
+
   async change(tenant: string, id: string, change: ContextChange, now: number): Promise<ContextOutcome> {
     const kept = this.#find(tenant, id, now)
     if (kept === null) return { kind: 'unknown' }
-    const made = change.turn === '' ? undefined : [kept.state, ...kept.past.values()].find(({ turn }) => turn === change.turn)
-    if (made !== undefined) return { kind: 'done', state: { ...kept.state, version: made.version, turn: made.turn, seq: made.seq, head: made.head } }
+    const made = madeBy(kept, change.turn)
+    if (made !== null) return { kind: 'done', state: made }
     const { expect } = change
     if (expect !== null && !meets(kept.state, expect)) return { kind: 'stale', reading: reading(kept, knownOf(expect)) }
     const other = change.note === undefined ? null : refuseNote([...kept.notes.values()], change.note)
@@ -110,6 +115,11 @@ export class MemoryContextStore implements ContextStore {
     const kept = this.#tenants.get(tenant)?.get(id)
     return kept === undefined || over(kept.state, now) ? null : kept
   }
+}
+
+function madeBy({ state, past }: Kept, turn: string): ContextState | null {
+  const made = turn === '' ? undefined : [state, ...past.values()].find(each => each.turn === turn)
+  return made === undefined ? null : { ...state, version: made.version, turn, seq: made.seq, head: made.head }
 }
 
 function note({ state, notes }: Kept, { name, value }: NoteChange, now: number): void {

@@ -54,6 +54,11 @@ export class SqliteContextStore implements ContextStore {
     return this.#rows.find(tenant, id, now)?.state ?? null
   }
 
+  async made(tenant: string, id: string, turn: string, now: number): Promise<ContextState | null> {
+    const row = this.#rows.find(tenant, id, now)
+    return row === null ? null : this.#rows.made(row, turn)
+  }
+
   change(tenant: string, id: string, change: ContextChange, now: number): Promise<ContextOutcome> {
     return this.#commit.run(() => {
       const row = this.#rows.find(tenant, id, now)

@@ -127,6 +127,15 @@ export function contextStoreSuite(name: string, make: () => ContextStore): void 
       expect(await readAll('a')).toEqual(['one', 'two'])
     })
 
+    it('tells what the change of a name made, and nothing of a change without one or in another tenant', async () => {
+      await made('a')
+      const first = stateOf(await changed('a', { turn: 'x', append: items('one') }))
+      expect(await store.made('t', 'a', 'x', NOW)).toEqual(first)
+      await changed('a', { turn: 'y', append: items('two') })
+      expect(await store.made('t', 'a', 'x', NOW)).toMatchObject({ version: first.version, turn: 'x', seq: 1, head: first.head })
+      expect([await store.made('t', 'a', 'z', NOW), await store.made('t', 'a', '', NOW), await store.made('u', 'a', 'x', NOW), await store.made('t', 'b', 'x', NOW)]).toEqual([null, null, null, null])
+    })
+
     it('keeps notes beside what was said, each with a version of its own', async () => {
       await made('a', 'one')
       expect(await changed('a', { note: { name: 'plan', value: '{"b":1.0,"a":2}', expect: 0 } })).toMatchObject({ kind: 'done', state: { version: 2, seq: 1 } })
