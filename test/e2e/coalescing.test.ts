@@ -92,6 +92,7 @@ async function bothWorkers(): Promise<void> {
 }
 /** Requests that are the same: the first leads, and then as many as it takes for each worker to have two. */
 async function spread(model: string, facts: Readonly<Record<string, unknown>> = {}): Promise<readonly [Held, ...Held[]]> {
+  await until('what went before to be over', async () => await counted('headrace_in_flight') === 0)
   const first = await hold(model, facts)
   await rig.upstream.seen(model)
   const all: [Held, ...Held[]] = [first]
@@ -102,7 +103,7 @@ async function spread(model: string, facts: Readonly<Record<string, unknown>> = 
   return all
 }
 
-/** Runs `work` and waits until so many more have joined. */
+/** Runs `work` and waits until so many more have joined. Whatever joins must be waited for: the metrics tell it late, and the next test would take it for its own. */
 async function joining<T>(count: number, work: () => T): Promise<T> {
   const before = await counted(JOINED)
   const result = work()
@@ -233,11 +234,11 @@ describe('a shared call', () => {
     const { script, open } = gate(false)
     rig.upstream.on('poor', script)
     const refused: RawAnswer[] = []
-    const answers = Array.from({ length: 7 }, async () => {
+    const answers = await joining(4, () => Array.from({ length: 7 }, async () => {
       const answer = await ask('poor', { max_tokens: 60_000 }, as(POOR))
       if (answer.status !== 200) refused.push(answer)
       return answer
-    })
+    }))
     // 60,000 tokens are reserved once: five times would be more than there are.
     await until('two to be refused', () => refused.length >= 2)
     open()

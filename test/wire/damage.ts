@@ -35,7 +35,9 @@ export function damageAnswers(cases: readonly WireCase[], runs: number): void {
 
 /** A client's damaged request makes a request that is valid JSON, or an error. */
 export function damageRequests(cases: readonly WireCase[], runs: number): void {
-  fc.assert(fc.property(fc.constantFrom(...cases), edits, (wire, list) => {
+  // A request to a target of its own dialect goes on as it is: the provider refuses what is not JSON.
+  const translated = cases.filter(({ client, provider }) => client !== provider)
+  fc.assert(fc.property(fc.constantFrom(...translated), edits, (wire, list) => {
     const { text } = translateRequest({ ...wire, request: mutate(Buffer.from(wire.request), list).toString('utf8') })
     if (!text.startsWith('refused: ')) JSON.parse(text)
   }), { numRuns: runs })

@@ -28,6 +28,10 @@ describe('the sandbox, driven by the openai SDK', () => {
     for (const messages of [begun, [...begun, { role: 'user' as const, content: 'Go on.' }]]) {
       expect((await client.chat.completions.create({ model: 'echo', messages })).choices[0]?.message.content).toBe(' engine.')
     }
+    const all = [...hello, { role: 'assistant' as const, content: 'Hello there, engine.' }]
+    for (const messages of [all, [...all, { role: 'user' as const, content: 'You were cut off. Go on.' }]]) {
+      expect((await client.chat.completions.create({ model: 'echo', messages })).choices[0]?.message.content).toBe('')
+    }
     const whole = [...hello, { role: 'assistant' as const, content: 'Hello there, engine.' }, { role: 'user' as const, content: 'And now?' }]
     expect((await client.chat.completions.create({ model: 'echo', messages: whole })).choices[0]?.message.content).toBe('And now?')
   })

@@ -69,9 +69,10 @@ export class SoakClients {
 
   async #once(): Promise<void> {
     const chance = this.#chance
+    // Each word once: what is doubled or lost at a seam shows.
     const { tenant, client } = chance.pick(this.#clients)
     const canary = `canary-${tenant}-${String(this.#asked++).padStart(7, '0')}`
-    const prompt = [canary, ...Array.from({ length: chance.between(3, 40) }, () => chance.pick(WORDS)), canary].join(' ')
+    const prompt = [canary, ...Array.from({ length: chance.between(3, 40) }, (_, place) => `${chance.pick(WORDS)}${place}`), canary].join(' ')
     const question: Question = { wire: chance.pick(WIRES), model: chance.pick(MODELS), prompt, stream: chance.percent(60), tool: chance.percent(20) }
     const leaving = chance.percent(15) ? new AbortController() : null
     const timer = leaving === null ? null : setTimeout(() => leaving.abort(), chance.between(1, 250))

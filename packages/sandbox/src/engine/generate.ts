@@ -128,17 +128,24 @@ function answerText(behaviour: Behaviour, prompt: Prompt, seed: number): string 
 }
 
 /** What an echo was saying when it was broken off: the user's words before an assistant turn that is the beginning of them. */
-function begunEcho({ turns }: Prompt): string | null {
+function begunEcho(prompt: Prompt): string | null {
+  const { turns } = prompt
   const at = turns.findLastIndex((turn) => turn.role === 'assistant')
   const said = turns[at]?.text ?? ''
   const words = turns.slice(0, Math.max(0, at)).findLast((turn) => turn.role === 'user')?.text ?? ''
-  return said !== '' && words.length > said.length && words.startsWith(said) ? words : null
+  return said !== '' && isBegun(words, said, prompt) ? words : null
 }
 
 /** Goes on with an answer whose beginning stands as the last assistant turn, at the end or before the user asks for the rest. */
 function withoutSaid(text: string, prompt: Prompt): string {
   const said = prompt.turns.findLast((turn) => turn.role === 'assistant')?.text ?? ''
-  return text.length > said.length && text.startsWith(said) ? text.slice(said.length) : text
+  return said !== '' && isBegun(text, said, prompt) ? text.slice(said.length) : text
+}
+
+/** All of `text` may have been said: then it was broken off if nobody has spoken since, or the last turn says that it was cut off. */
+function isBegun(text: string, said: string, { turns }: Prompt): boolean {
+  if (text === said) return turns.at(-1)?.role === 'assistant' || (turns.at(-1)?.text.includes('cut off') ?? false)
+  return text.startsWith(said)
 }
 
 /** A system turn that wants JSON "and nothing else" is obeyed: by the schema that it ends with, or with any object. */
