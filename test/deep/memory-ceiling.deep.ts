@@ -95,7 +95,9 @@ it.skipIf(group === null).each([
   const peak = Number(readFileSync(group?.peak ?? '', 'utf8'))
   process.stdout.write(`memory ceiling, ${path}: peak ${Math.round(peak / MIB)} of ${LIMIT / MIB} MiB, ${JSON.stringify(statuses)}\n`)
   const after = headrace.pids()
-  expect([after.workers, after.control, after.supervisor]).toEqual([before.workers, before.control, before.supervisor])
+  expect([after.control, after.supervisor]).toEqual([before.control, before.supervisor])
+  // On a slow machine a worker may be so long at one body that another one takes its place; but none dies of it.
+  expect(headrace.output()).not.toMatch(/another one starts|while it finished/)
   expect(group?.kills()).toBe(0)
   expect(statuses.large[refused]).toBeGreaterThan(CLIENTS)
   expect(statuses.large[200]).toBeGreaterThan(0)
