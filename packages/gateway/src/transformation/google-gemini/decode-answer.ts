@@ -43,20 +43,21 @@ export class ContentAnswerParser implements AnswerParser {
   event(data: string, emit: Emit): void {
     // Counts come with nearly every event, and change: they are no part of how it is spelled.
     const at = data.lastIndexOf(USAGE)
-    const text = at < 0 ? null : this.#template.match(data.slice(0, at))
-    if (text === null) return this.#parse(data, at, emit)
+    const spelled = at < 0 ? data : data.slice(0, at)
+    const text = this.#template.match(spelled)
+    if (text === null) return this.#parse(data, spelled, emit)
     this.#grow(0, this.#stateOf(0), 'text-delta', text, emit)
-    this.#count(data.slice(at), emit)
+    if (at >= 0) this.#count(data.slice(at), emit)
   }
 
-  #parse(data: string, at: number, emit: Emit): void {
+  #parse(data: string, spelled: string, emit: Emit): void {
     const value = asObject(parseJson(data))
     if (value === null) return emit({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent an event that is not a JSON object.', { upstreamStatus: 200 }) })
     const error = readStreamError(value)
     if (error !== null) return emit({ type: 'error', error })
     this.#read(value, data, emit)
-    const text = at < 0 ? '' : onlyText(value)
-    if (text !== '') this.#template.learn(data.slice(0, at), 'text', text)
+    const text = onlyText(value)
+    if (text !== '') this.#template.learn(spelled, 'text', text)
   }
 
   answer(value: unknown, text: string, emit: Emit): void {

@@ -34,3 +34,34 @@ describe('a learned spelling of text events', () => {
     expect(template.match(data)).toBeNull()
   })
 })
+
+describe('members that differ from event to event and tell nothing', () => {
+  const numbered = (text: string, number: string | number, padding = 'aXd3'): string => `{"type":"delta","sequence_number":${number},"delta":${JSON.stringify(text)},"logprobs":[],"obfuscation":"${padding}"}`
+  const learned = (): TextTemplate => {
+    const template = new TextTemplate('sequence_number', 'obfuscation', 'created_at')
+    template.learn(numbered('a', 7), 'delta', 'a')
+    return template
+  }
+
+  it.each(['b', '', 'a "quoted" word', 'ends in a backslash \\', '","logprobs":[],"obfuscation":"', '"}', '水'])('are passed over, before and behind the text %j', text => {
+    expect(learned().match(numbered(text, 12_345, ''))).toBe(text)
+  })
+
+  it.each([
+    ['a number that is none', numbered('b', '"8"')],
+    ['padding with an escape', numbered('b', 8, '\\"')],
+    ['padding that ends early', numbered('b', 8, 'x","more":"y')],
+    ['log probabilities', numbered('b', 8).replace('[]', '[1]')],
+    ['a text without an end', numbered('b', 8).slice(0, 40)],
+    ['something behind', `${numbered('b', 8)} `],
+  ])('do not hide %s', (_what, data) => {
+    expect(learned().match(data)).toBeNull()
+  })
+
+  it('may stand in a time', () => {
+    const line = (text: string, time: string): string => `{"model":"m","created_at":"${time}","message":{"content":"${text}"},"done":false}`
+    const template = new TextTemplate('created_at')
+    template.learn(line('a', '2026-01-02T03:04:05.678901Z'), 'content', 'a')
+    expect(template.match(line('b', '2026-01-02T03:04:06.1+00:00'))).toBe('b')
+  })
+})

@@ -1,12 +1,14 @@
 import { sha256Hex } from '@headrace/bytes'
 import { gatewayError, type AnswerDecoder, type FinishReason, type StreamEvent } from '@headrace/contract'
 import type { AnswerParser, Emit } from '../neutral/answer-reader.ts'
+import { TextTemplate } from '../neutral/text-template.ts'
 import { classifyStreamError, isError } from '../relay/classify-response.ts'
 import { asList, asObject, asText, parseJson } from '../relay/json-value.ts'
 import { readUsage } from './read-usage.ts'
 
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([['stop', 'stop'], ['length', 'length']])
 const LINE_LIMIT = 1_048_576
+const LF = 0x0a
 
 /** Reads Ollama's answers. A JSON answer is read as a stream of one line. */
 export class LineAnswerParser implements AnswerParser {
@@ -17,11 +19,25 @@ export class LineAnswerParser implements AnswerParser {
   #item = 0
   #called = false
   #createdAt = ''
+  readonly #template = new TextTemplate('created_at')
 
   event(data: string, emit: Emit): void {
+    const text = this.#template.match(data)
+    if (text !== null) return this.#grow('text-delta', text, emit)
     const value = asObject(parseJson(data))
     if (value === null) return emit({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent a line that is not a JSON object.', { upstreamStatus: 200 }) })
     this.answer(value, data, emit)
+    this.#learn(data, value)
+  }
+
+  /** A line that adds text and says nothing else. */
+  #learn(data: string, value: Readonly<Record<string, unknown>>): void {
+    const message = asObject(value['message'])
+    const name = message === null ? 'response' : 'content'
+    const text = asText((message ?? value)[name])
+    const isPlain = (of: object, ...names: readonly string[]): boolean => Object.keys(of).every(member => names.includes(member))
+    if (text === '' || value['done'] !== false || !isPlain(value, 'model', 'created_at', 'message', 'response', 'done') || !isPlain(message ?? {}, 'role', 'content')) return
+    this.#template.learn(data, name, text)
   }
 
   answer(given: unknown, _text: string, emit: Emit): void {
@@ -80,27 +96,40 @@ export class LineAnswerParser implements AnswerParser {
 /** A stream of JSON lines. After the first error and after the last line nothing more is said. */
 export class LineStreamDecoder implements AnswerDecoder {
   readonly #parser = new LineAnswerParser()
-  /** Latin1: a line that has begun. */
-  #tail = ''
+  /** A line that has begun. */
+  #tail: Buffer[] = []
+  #tailBytes = 0
   #failed = false
 
   push(chunk: Buffer, emit: (event: StreamEvent) => void): void {
-    this.#tail += chunk.latin1Slice()
-    for (let end = this.#tail.indexOf('\n'); end >= 0 && !this.#over; end = this.#tail.indexOf('\n')) {
-      const line = Buffer.from(this.#tail.slice(0, end), 'latin1').toString('utf8')
-      this.#tail = this.#tail.slice(end + 1)
-      if (line.trim() !== '') this.#parser.event(line, event => this.#tell(event, emit))
+    if (this.#over) return
+    const end = chunk.lastIndexOf(LF) + 1
+    if (end > 0) {
+      // A line's end is ASCII, so no character is ever cut.
+      const lines = this.#tail.length === 0 ? chunk.utf8Slice(0, end) : Buffer.concat([...this.#tail, chunk.subarray(0, end)]).toString('utf8')
+      this.#tail = []
+      this.#tailBytes = 0
+      this.#read(lines, event => this.#tell(event, emit))
     }
-    if (this.#over) this.#tail = ''
-    else if (this.#tail.length > LINE_LIMIT) this.#tell({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent a line that is too large.', { upstreamStatus: 200 }) }, emit)
+    if (end === chunk.length || this.#over) return
+    this.#tail.push(Buffer.from(chunk.subarray(end)))
+    this.#tailBytes += chunk.length - end
+    if (this.#tailBytes > LINE_LIMIT) this.#tell({ type: 'error', error: gatewayError('upstream-protocol', 'The provider sent a line that is too large.', { upstreamStatus: 200 }) }, emit)
   }
 
   end(emit: (event: StreamEvent) => void): void {
     // The last line may lack its end.
-    if (!this.#over && this.#tail !== '') this.push(Buffer.from('\n'), emit)
+    if (this.#tailBytes > 0) this.push(Buffer.from('\n'), emit)
     if (this.#failed) return
     if (this.#parser.state === 'done') emit({ type: 'end' })
     else this.#tell({ type: 'error', error: gatewayError('upstream-truncated', 'The provider ended the stream before the answer was complete.') }, emit)
+  }
+
+  #read(lines: string, emit: Emit): void {
+    for (let at = 0, end = lines.indexOf('\n'); end >= 0 && !this.#over; at = end + 1, end = lines.indexOf('\n', at)) {
+      const line = lines.slice(at, end)
+      if (line.trim() !== '') this.#parser.event(line, emit)
+    }
   }
 
   get #over(): boolean {

@@ -52,18 +52,26 @@ export class LineJsonEncoder implements AnswerEncoder {
 export class LineStreamEncoder implements AnswerEncoder {
   readonly #facts: AnswerFacts
   readonly #calls: { readonly item: number, readonly id: string, readonly name: string, text: string }[] = []
+  /** What stands around a piece of text. */
+  readonly #textHead: string
+  readonly #textTail: string
   #told = 0
   #usage: Usage = UNKNOWN_USAGE
   #reason: FinishReason = 'stop'
 
   constructor(facts: AnswerFacts) {
     this.#facts = facts
+    const line = this.#line(said(facts, '', '', []))
+    const at = line.lastIndexOf('""')
+    this.#textHead = line.slice(0, at)
+    this.#textTail = line.slice(at + 2)
   }
 
   event(event: StreamEvent): string {
     switch (event.type) {
+      // Nearly all lines of nearly all streams are of this kind.
       case 'text-delta':
-      case 'refusal-delta': return this.#line(said(this.#facts, event.text, '', []))
+      case 'refusal-delta': return this.#textHead + utf8AsLatin1(JSON.stringify(event.text)) + this.#textTail
       case 'reasoning-delta': return this.#line(said(this.#facts, '', event.text, []))
       case 'tool-start':
         this.#calls.push({ item: event.item, id: event.id, name: event.name, text: '' })

@@ -27,7 +27,7 @@ export class ChatAnswerParser implements AnswerParser {
   state: 'open' | 'finished' | 'done' = 'open'
   #started = false
   readonly #choices = new Map<number, ChoiceState>()
-  readonly #template = new TextTemplate()
+  readonly #template = new TextTemplate('obfuscation')
   /** The choice that the learned events belong to. */
   #templateChoice = 0
 

@@ -18,7 +18,7 @@ export class ResponseAnswerParser implements AnswerParser {
   state: 'open' | 'finished' | 'done' = 'open'
   #started = false
   readonly #items = new OutputItems()
-  readonly #template = new TextTemplate()
+  readonly #template = new TextTemplate('sequence_number', 'obfuscation')
   /** The item that the learned events belong to. */
   #templateItem = 0
 

@@ -88,7 +88,7 @@ export class ResponseStreamEncoder implements AnswerEncoder {
     switch (event.type) {
       case 'start':
         this.#response = new ResponseObject(this.#facts, event.id, event.model, event.created)
-        return this.#state('response.created') + this.#state('response.in_progress')
+        return this.#begun()
       case 'text-delta': return this.#text(event.item, event.text)
       case 'refusal-delta': return this.#grow(event.item, 'refusal', event.text)
       case 'reasoning-delta': return this.#grow(event.item, 'reasoning', event.text)
@@ -115,8 +115,9 @@ export class ResponseStreamEncoder implements AnswerEncoder {
     return utf8AsLatin1(`event: ${type}\ndata: ${writeJson({ type, sequence_number: this.#number++, ...members })}\n\n`)
   }
 
-  #state(type: string): string {
-    return utf8AsLatin1(`event: ${type}\ndata: {"type":"${type}","sequence_number":${this.#number++},"response":${this.#response.write(null)}}\n\n`)
+  #begun(): string {
+    const response = utf8AsLatin1(this.#response.write(null))
+    return ['response.created', 'response.in_progress'].map(type => `event: ${type}\ndata: {"type":"${type}","sequence_number":${this.#number++},"response":${response}}\n\n`).join('')
   }
 
   #begin(number: number, kind: ItemKind, callId = '', name = ''): string {

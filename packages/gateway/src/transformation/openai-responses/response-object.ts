@@ -24,6 +24,8 @@ export class ResponseObject {
   readonly #created: number
   readonly #model: string
   readonly #begun: Readonly<Record<string, unknown>> | null
+  /** Members that say the request again, as JSON. */
+  #repeated: string | null = null
 
   /** `id`, `model`, `created`: the provider's; '' and 0 = it did not say. `begun`: the response as its client got it when it began; null = it begins here. */
   constructor(facts: AnswerFacts, id: string, model: string, created: number, begun: Readonly<Record<string, unknown>> | null = null) {
@@ -45,14 +47,14 @@ export class ResponseObject {
   write(end: ResponseEnd | null): string {
     const incomplete = end === null ? null : incompleteReason(end.reason)
     if (this.#begun !== null && end !== null) return this.#end(this.#begun, end, incomplete)
-    return writeJson({
+    const own = writeJson({
       id: this.id, object: 'response', created_at: this.#created,
       status: end === null ? 'in_progress' : incomplete === null ? 'completed' : 'incomplete', background: false,
       completed_at: end === null || incomplete !== null ? null : Math.max(this.#created, this.#facts.created), error: null, incomplete_details: incomplete === null ? null : { reason: incomplete },
       model: this.#model, output: end === null ? [] : end.output, previous_response_id: null, store: false,
-      ...repeated(this.#facts.call),
-      usage: end === null ? null : usageObject(end.usage),
     })
+    this.#repeated ??= writeJson(repeated(this.#facts.call)).slice(1, -1)
+    return `${own.slice(0, -1)},${this.#repeated},"usage":${end === null ? 'null' : writeJson(usageObject(end.usage))}}`
   }
 
   /** What it began with stays as it was said. */
