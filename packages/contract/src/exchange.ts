@@ -1,7 +1,7 @@
 import type { ErrorKind } from './errors.ts'
 import type { Principal } from './principal.ts'
 import type { CallKind } from './record.ts'
-import type { DialectId, Operation, PassedOperation, Plan, Snapshot, Target, Timeouts } from './snapshot.ts'
+import type { DialectId, MediaOperation, Operation, PassedOperation, Plan, Snapshot, Target, Timeouts } from './snapshot.ts'
 import { UNKNOWN_USAGE, type Usage } from './usage.ts'
 
 /**
@@ -18,7 +18,7 @@ export class Exchange {
   readonly id: string
   readonly snapshot: Snapshot
   readonly dialect: DialectId
-  readonly operation: Operation | PassedOperation
+  readonly operation: Operation | MediaOperation | PassedOperation
   /** Unix milliseconds at `startedAt`. */
   readonly wallTime: number
   readonly startedAt: number
@@ -94,7 +94,7 @@ export class Exchange {
   requestBody = ''
   responseBody = ''
 
-  constructor(id: string, snapshot: Snapshot, dialect: DialectId, operation: Operation | PassedOperation, wallTime: number, startedAt: number) {
+  constructor(id: string, snapshot: Snapshot, dialect: DialectId, operation: Operation | MediaOperation | PassedOperation, wallTime: number, startedAt: number) {
     this.id = id
     this.snapshot = snapshot
     this.dialect = dialect

@@ -18,8 +18,11 @@ export type Operation = 'chat' | 'completion' | 'embeddings' | 'count-tokens'
 /** What goes to a provider as it is, at whatever path. */
 export type PassedOperation = 'pass-through'
 
+/** Model calls about pictures and sound, in OpenAI's shape alone: routed by their model, and their bytes go by uninterpreted. */
+export type MediaOperation = 'image-generation' | 'image-edit' | 'image-variation' | 'speech' | 'transcription' | 'translation'
+
 /** Where a request goes at a provider. Most dialects ask for a stream in the body; one has paths for it: events, or one JSON array. */
-export type PathName = Operation | 'chat-stream' | 'chat-array'
+export type PathName = Operation | MediaOperation | 'chat-stream' | 'chat-array'
 
 /** Where bytes go: scheme, host and port, and nothing else. Compared by identity; a credential is bound to one (invariant 9). */
 export interface Origin {

@@ -58,7 +58,9 @@ import { openAiChatTranslation } from './transformation/openai-chat/translation.
 import { openAiResponses } from './transformation/openai-responses/dialect.ts'
 import { openAiResponsesTranslation } from './transformation/openai-responses/translation.ts'
 import type { Dialects } from './translation.ts'
+import { createMediaJourney } from './media-journey.ts'
 import { createPassing } from './passage.ts'
+import { MEDIA_PATHS, mediaRoute } from './passing/media-route.ts'
 import { isPassPath } from './passing/pass-path.ts'
 import { createFetchPart } from './upstream/fetch-part.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -212,19 +214,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const local = createLocalAnswers({
     dialectOf, snapshot: currentSnapshot, authenticate, nextId,
-    ready: () => !draining, modelPaths: [...ROUTES.keys(), '/v1beta/models/NAME:generateContent'], isModelPath: path => routes.get(path) !== undefined,
+    ready: () => !draining, modelPaths: [...ROUTES.keys(), ...MEDIA_PATHS, '/v1beta/models/NAME:generateContent'], isModelPath: path => routes.get(path) !== undefined,
     contexts: contextApi === null || stateApi === null ? null : { owns: ownsContexts, answer: (head, body, sink) => void (ContextApi.owns(head.path) ? contextApi : stateApi).answer(head, body, sink) },
   })
   const sockets = contexts === null ? null : new ResponseSockets({ serve, limits: () => server.limits })
+  const passing = { ...layers, pass: upstream.pass, collectYoung }
+  const [pass, media] = [createPassing(passing), createMediaJourney(passing)]
   const edge = createEdge({
-    incoming: { takes: isPassPath, serve: createPassing({ ...layers, pass: upstream.pass, collectYoung }) },
+    incoming: { takes: path => isPassPath(path) || mediaRoute(path) !== null, serve: (request, sink) => isPassPath(request.head.path) ? pass(request, sink) : media(request, sink) },
     upgrades: sockets === null ? null : { takes: path => path === RESPONSES_PATH, open: (head, request, socket, first) => sockets.open(head, request, socket, first) },
     limits: server.limits, tls: certificate, corsOrigins: server.corsOrigins, routes,
     serve, local, memory, controlSocket: relayTo(server), encodeError: (error, requestId, head) => dialectOf(head).encodeError(error, requestId),
     admit: head => {
       // Who reads what does not ask for a key has sent nothing worth refusing.
       const passes = isPassPath(head.path)
-      if (!passes && !ROUTES.has(head.path) && !ownsContexts(head.path)) return null
+      if (!passes && !ROUTES.has(head.path) && mediaRoute(head.path) === null && !ownsContexts(head.path)) return null
       const principal = authenticate(head)
       return !principal.ok ? principal.error : passes ? null : refuseCoding(head)
     },

@@ -8,10 +8,11 @@ import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
 import { readRequestTimeout } from './edge/request-timeout.ts'
 import type { JourneyLayers } from './journey-request.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
-import { Admission } from './orchestration/limits/limiter.ts'
+import type { Admission } from './orchestration/limits/limiter.ts'
 import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
 import { requestLines } from './passing/pass-headers.ts'
 import { pathAt, readPassPath, type PassPath } from './passing/pass-path.ts'
+import { admitPassed } from './passed-admission.ts'
 import { PassedAttempt } from './passed-attempt.ts'
 
 export interface PassageLayers extends JourneyLayers {
@@ -47,7 +48,7 @@ export function createPassing(layers: PassageLayers): ServeIncoming {
   return (request, sink) => {
     const { head } = request
     const snapshot = layers.snapshot()
-    const principal = principalOf(snapshot, head)
+    const principal = callerOf(snapshot, head)
     const way = principal.ok ? wayOf(snapshot, head, principal.value) : principal
     const dialect: DialectId = way.ok ? callAt(way.value.path)?.dialect ?? way.value.provider.dialect : 'openai-chat'
     const x = new Exchange(layers.nextId(), snapshot, dialect, 'pass-through', Date.now(), performance.now())
@@ -63,7 +64,8 @@ export function createPassing(layers: PassageLayers): ServeIncoming {
   }
 }
 
-function principalOf(snapshot: Snapshot, head: RequestHead): Result<{ readonly principal: Principal, readonly token: string }> {
+/** Who sends a request, and their token. */
+export function callerOf(snapshot: Snapshot, head: RequestHead): Result<{ readonly principal: Principal, readonly token: string }> {
   const token = authorizationToken(head)
   if (!token.ok) return token
   const principal = snapshot.authenticate(token.value)
@@ -134,9 +136,14 @@ class Passage implements ClientListener {
     x.model = model === '' ? provider.id : `${provider.id}/${model}`
     const reading = READING.has(method)
     x.plan = reading ? { ...plan.value, targets: plan.value.targets.map(target => ({ ...target, price: FREE })) } : plan.value
-    const admission = this.#layers.limiter.admit(x, { body: start.bytes }, reading ? 0 : x.maxOutput)
-    if (admission instanceof Promise) void admission.then(late => this.#depart(start, plan.value, late))
-    else this.#depart(start, plan.value, admission)
+    admitPassed(this.#layers, x, start.bytes, reading ? 0 : x.maxOutput, {
+      left: () => this.#left,
+      refuse: error => this.#refuse(error),
+      go: admission => {
+        x.plan = plan.value
+        this.#send(start, plan.value, admission)
+      },
+    })
   }
 
   /** Takes in what the request says of itself, where it is known how it says it. Returns the model's name; '' = it does not show. */
@@ -159,37 +166,17 @@ class Passage implements ClientListener {
     return model
   }
 
-  #depart(start: BodyStart, plan: Plan, admission: Admission | GatewayError): void {
-    const x = this.#x
-    const { limiter } = this.#layers
-    x.answerHeaders = limiter.headers(x)
-    if (this.#left) return admission instanceof Admission ? limiter.settle(admission, x) : undefined
-    if (!(admission instanceof Admission)) return this.#refuse(admission)
-    x.admittedAt = performance.now()
-    x.plan = plan
-    const { onCall } = x.snapshot.hooks
-    if (onCall === null) return this.#send(start, plan, admission)
-    const object = (refusal: GatewayError): void => {
-      limiter.settle(admission, x)
-      if (!this.#left) this.#refuse(refusal)
-    }
-    void onCall(x).then(
-      refusal => refusal !== null ? object(refusal) : this.#left ? limiter.settle(admission, x) : this.#send(start, plan, admission),
-      () => object(gatewayError('internal', 'A plugin failed; the request was not sent on.')),
-    )
-  }
-
   #send(start: BodyStart, plan: Plan, admission: Admission): void {
     const { head, headers, body, length, maxBytes } = this.#request
     const { provider, path, token } = this.#way
     const lines = requestLines(passedHeaders(headers, head.header('connection'), true), provider.headers, token)
     new PassedAttempt(this.#layers, {
       exchange: this.#x, plan, admission, dialect: this.#dialect, sink: this.#sink, request: { body: start.bytes }, counts: head.method === 'POST',
-      method: head.method, path: pathAt(provider, path), headers: lines + upstreamHeaders(this.#x),
-      body: onTooLong => {
+      method: head.method, path: () => pathAt(provider, path), headers: () => lines + upstreamHeaders(this.#x), again: null,
+      body: (_target, onUnfit) => {
         if (length === 0) return null
-        const passed = new PassBody(start.whole ? start.bytes.length : length, maxBytes, onTooLong, this.#layers.collectYoung)
-        passed.feed(start.bytes, start.whole ? null : body)
+        const passed = new PassBody(start.whole ? start.bytes.length : length, maxBytes, onUnfit, this.#layers.collectYoung)
+        passed.feed(start.bytes.length === 0 ? [] : [start.bytes], start.whole ? null : body)
         return passed
       },
     }).start()

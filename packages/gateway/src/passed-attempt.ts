@@ -1,6 +1,6 @@
 import {
   ERROR_POLICY, gatewayError,
-  type BodyHolder, type ClientListener, type ClientSink, type Exchange, type GatewayError, type Outcome, type PassedBody, type Plan, type RelayDialect, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
+  type BodyHolder, type ClientListener, type ClientSink, type ErrorKind, type Exchange, type GatewayError, type Outcome, type PassedBody, type Plan, type RelayDialect, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
 import { REFUSAL_LIMIT } from './answer.ts'
 import { AttemptPlace, type PlaceSeeker } from './attempt-place.ts'
@@ -11,6 +11,7 @@ import type { Lane } from './orchestration/health/lane.ts'
 import type { Admission } from './orchestration/limits/limiter.ts'
 import { timeoutsFor } from './orchestration/timeouts.ts'
 import type { PassageLayers } from './passage.ts'
+import type { OnUnfit } from './passing/pass-body.ts'
 import { answerLines } from './passing/pass-headers.ts'
 import { UsageWatch } from './passing/usage-watch.ts'
 import { PlanWalk } from './plan-walk.ts'
@@ -27,16 +28,24 @@ export interface PassedCall {
   /** What its answer tells of usage is this request's: it does not only ask for what was done before. */
   readonly counts: boolean
   readonly method: string
-  readonly path: string
-  readonly headers: string
-  /** Called once, when it is to be sent. Null = there is none. */
-  readonly body: (onTooLong: () => void) => PassedBody | null
+  /** Path with query, and header lines, at a target. */
+  readonly path: (target: Target) => string
+  readonly headers: (target: Target) => string
+  /** Called for each attempt, when it is to be sent. Null = there is none. */
+  readonly body: (target: Target, onUnfit: OnUnfit) => PassedBody | null
+  /** Whether it can still be sent again, whole; null = never, because nobody knows what it does. */
+  readonly again: (() => boolean) | null
 }
 
 /** Answers that are announced as no longer than this are given to the client in one piece. */
 const WHOLE_BYTES = 65_536
+/** The provider's answer to what the client sent: its own words are the client's to read. */
+const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'upstream-context-length'])
 
-/** The one attempt of a request that is passed through: its intent on file, its bytes both ways, each side as fast as the slower one, and its record. */
+/**
+ * The attempts of a request whose bytes go by uninterpreted: the intent of each on file, its bytes both ways, each side as fast as the slower one, and its record.
+ * What is passed through has one; a model call as many as its plan and what is held of its body allow, until the first byte to the client.
+ */
 export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHolder, PlaceSeeker {
   readonly #layers: PassageLayers
   readonly #passed: PassedCall
@@ -65,6 +74,7 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
   }
 
   start(): void {
+    if (this.#passed.again !== null) this.#layers.retryBudget.earn()
     this.#passed.sink.listener = this
     if (this.#passed.sink.closed) return this.onClose()
     if (this.#x.explain || !this.#layers.targetBoard.calm) this.#walk = new PlanWalk(this.#layers, this.#x, this.#passed.plan)
@@ -89,7 +99,13 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
 
   onNoPlace(error: GatewayError): void {
     this.#place = null
-    this.#refuse(error)
+    if (this.#passed.again === null) return this.#refuse(error)
+    this.#startedWalk().shed(error)
+    this.#advance()
+  }
+
+  #startedWalk(): PlanWalk {
+    return this.#walk ??= PlanWalk.begun(this.#layers, this.#x, this.#passed.plan)
   }
 
   /** The attempt's intent goes on file before its first byte goes out (invariant 7). */
@@ -98,7 +114,9 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     x.target = target
     this.#walk?.attempted()
     this.#onFile = true
-    beginRecord(x, 1, performance.now())
+    beginRecord(x, this.#walk === null ? x.attempts + 1 : this.#walk.nextNumber, performance.now())
+    this.#head = this.#watch = this.#held = null
+    this.#heldBytes = this.#retryAfterMs = 0
     this.#lane = this.#layers.targetBoard.lane(target)
     this.#ticket = this.#layers.targetBoard.begin(this.#lane, x.attemptAt)
     if (this.#walk !== null && x.explain) x.explanation = `headrace-explain: ${this.#walk.text()}\r\n`
@@ -112,17 +130,17 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     if (target === null || x.settledAt !== 0) return
     const { method, path, headers, body } = this.#passed
     const timeouts = timeoutsFor(x, target)
-    this.#body = body(this.#onTooLong)
-    this.#call = this.#layers.pass({ origin: target.origin, method, path, headers, credentialId: target.credentialId, body: this.#body, timeouts, deadline: x.startedAt + timeouts.total }, this)
+    this.#body = body(target, this.#onUnfit)
+    this.#call = this.#layers.pass({ origin: target.origin, method, path: path(target), headers: headers(target), credentialId: target.credentialId, body: this.#body, timeouts, deadline: x.startedAt + timeouts.total }, this)
   }
 
   refuse(error: GatewayError): void {
     if (this.#x.settledAt === 0) this.#fail(error)
   }
 
-  readonly #onTooLong = (): void => {
+  readonly #onUnfit: OnUnfit = error => {
     this.#call?.abort()
-    this.#fail(gatewayError('body-too-large', 'The request body is larger than this gateway takes. Send less, or raise server.limits.upload.'))
+    this.#fail(error)
   }
 
   onSent(): void {
@@ -186,6 +204,7 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     if (x.settledAt !== 0) return
     this.#stop()
     this.#keepUsage()
+    this.#beginAnew()
     x.error = 'client-closed'
     if (x.status === 0) x.status = ERROR_POLICY['client-closed'].status
     this.#settle(this.#onFile ? 'partial' : 'refused')
@@ -209,7 +228,6 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     if (this.#lane !== null) this.#layers.targetBoard.firstByte(this.#lane, this.#ticket, x.stream, now - x.attemptAt, now)
   }
 
-  /** Never sent again: whatever it was to do may have been done. */
   #fail(error: GatewayError): void {
     const x = this.#x
     x.error = error.kind
@@ -221,11 +239,42 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
       this.#passed.sink.abort()
       return this.#settle('partial')
     }
+    if (this.#goesOn(error)) return
+    this.#beginAnew()
     this.#tell(error)
     this.#settle(this.#onFile ? 'settled' : 'refused')
   }
 
+  /** What its plan has after a failed attempt is begun, if the request can be sent again. What is passed through never is: whatever it was to do may have been done. */
+  #goesOn(error: GatewayError): boolean {
+    const { again } = this.#passed
+    const { target } = this.#x
+    if (again === null || target === null || !this.#onFile) return false
+    this.#leave()
+    const step = this.#startedWalk().failed(error, false)
+    if (step.action === 'give-up' || !again()) return false
+    this.#call = null
+    this.#endAttempt()
+    this.#layers.journal.settle(this.#x, 'settled', false)
+    this.#layers.metrics.observe(this.#x, false)
+    this.#onFile = false
+    if (step.action === 'fallback') this.#advance()
+    else this.#timer = setTimeout(() => { if (this.#startedWalk().isRetryWise) this.#enter(target); else this.#advance() }, step.delayMs)
+    return true
+  }
+
+  /** What follows is not the last attempt's: its row is written. */
+  #beginAnew(): void {
+    const x = this.#x
+    if (this.#onFile || x.attempts === 0) return
+    const { error } = x
+    beginRecord(x, this.#startedWalk().nextNumber, performance.now())
+    x.error = error
+    x.target = null
+  }
+
   #refuse(error: GatewayError): void {
+    this.#beginAnew()
     this.#x.error = error.kind
     this.#tell(error)
     this.#settle('refused')
@@ -246,9 +295,11 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     const status = x.upstreamStatus
     const head = this.#head ?? { header: () => undefined }
     const error = status < 400 ? gatewayError('upstream-protocol', 'The provider answered with a redirect, which is not followed.', { upstreamStatus: status }) : dialect.classifyResponse(status, head, body)
-    if (status < 400 || status === 401 || this.#reveals(body.latin1Slice())) return this.#fail(error ?? gatewayError('upstream-protocol', 'The provider\'s answer is not fit to be handed on.', { upstreamStatus: status }))
+    const ours = this.#passed.again !== null && error !== null && !REFUSALS.has(error.kind)
+    if (ours || status < 400 || status === 401 || this.#reveals(body.latin1Slice())) return this.#fail(error ?? gatewayError('upstream-protocol', 'The provider\'s answer is not fit to be handed on.', { upstreamStatus: status }))
     x.error = error?.kind ?? null
     this.#retryAfterMs = error?.retryAfterMs ?? 0
+    if (error !== null && this.#goesOn(error)) return
     if (error?.kind === 'upstream-rate-limited' && x.target !== null) this.#layers.pacing.hearRefusal(x.target, error.retryAfterMs)
     if (this.#passed.method === 'HEAD') {
       this.#begin(status)
@@ -313,7 +364,7 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
   }
 
   /**
-   * What the provider says of the gateway's key at one path says nothing of it at others: a client must not be able to take a credential out of service by asking for
+   * What the provider says of the gateway's key at one path that a client chose says nothing of it at others: a client must not be able to take a credential out of service by asking for
    * what it is not meant for. What says that the provider does not answer counts as ever.
    */
   #leave(): void {
@@ -322,21 +373,26 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     if (lane === null) return
     this.#lane = null
     const { error } = x
-    if (error === 'upstream-auth' || error === 'upstream-quota') x.error = 'upstream-invalid-request'
+    if (this.#passed.again === null && (error === 'upstream-auth' || error === 'upstream-quota')) x.error = 'upstream-invalid-request'
     this.#layers.targetBoard.end(lane, this.#ticket, x, this.#retryAfterMs)
     x.error = error
+  }
+
+  #endAttempt(): void {
+    this.#leave()
+    this.#body?.destroy()
+    this.#body = null
+    if (this.#walk !== null) this.#x.route = this.#walk.text()
+    this.#place?.end()
+    this.#place = null
+    if (this.#onFile) this.#layers.limiter.endAttempt(this.#x, this.#passed.admission)
   }
 
   #settle(outcome: Outcome): void {
     const x = this.#x
     const { admission, sink } = this.#passed
-    this.#leave()
-    this.#body?.destroy()
-    if (this.#walk !== null) x.route = this.#walk.text()
-    this.#place?.end()
-    this.#place = null
+    this.#endAttempt()
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#onFile) this.#layers.limiter.endAttempt(x, admission)
     x.settledAt = performance.now()
     sink.listener = null
     this.#layers.limiter.settle(admission, x)

@@ -1,18 +1,24 @@
-import type { DialectId, PathName } from '@headrace/contract'
+import type { DialectId, MediaOperation, PathName } from '@headrace/contract'
 
 /** Stands for the model's name. */
 const MODEL = '{model}'
 
+const NO_MEDIA = Object.freeze({ 'image-generation': '', 'image-edit': '', 'image-variation': '', speech: '', transcription: '', translation: '' } as const satisfies Record<MediaOperation, string>)
+const MEDIA = Object.freeze({
+  'image-generation': '/images/generations', 'image-edit': '/images/edits', 'image-variation': '/images/variations',
+  speech: '/audio/speech', transcription: '/audio/transcriptions', translation: '/audio/translations',
+} as const satisfies Record<MediaOperation, string>)
+
 /** Where a dialect's operations live below the base path; '' = it has none such. */
 const OPERATION_PATHS = Object.freeze({
-  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '' },
-  'openai-responses': { chat: '/responses', completion: '', embeddings: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '' },
-  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '' },
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '', ...MEDIA },
+  'openai-responses': { chat: '/responses', completion: '', embeddings: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '', ...MEDIA },
+  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '', ...NO_MEDIA },
   // Answers to a prompt have another shape there, and a path of their own.
-  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate' },
+  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate', ...NO_MEDIA },
   'google-gemini': {
     chat: `/${MODEL}:generateContent`, completion: '', embeddings: '', 'count-tokens': `/${MODEL}:countTokens`,
-    'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`,
+    'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`, ...NO_MEDIA,
   },
 } as const satisfies Record<DialectId, Record<PathName, string>>)
 
@@ -26,6 +32,8 @@ export function operationPaths(dialect: DialectId, base: string, model: string, 
   return Object.freeze({
     chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']),
     'chat-stream': at(paths['chat-stream']), 'chat-array': at(paths['chat-array']),
+    'image-generation': at(paths['image-generation']), 'image-edit': at(paths['image-edit']), 'image-variation': at(paths['image-variation']),
+    speech: at(paths.speech), transcription: at(paths.transcription), translation: at(paths.translation),
   })
 }
 

@@ -1,8 +1,9 @@
 import { Transform, type Readable, type TransformCallback } from 'node:stream'
-import type { PassedBody } from '@headrace/contract'
+import { gatewayError, type GatewayError, type PassedBody } from '@headrace/contract'
 
 /** Bytes of all bodies after which their reads are collected. */
 const COLLECT_BYTES = 2 * 2 ** 20
+const TOO_LONG = Object.freeze(gatewayError('body-too-large', 'The request body is larger than this gateway takes. Send less, or raise server.limits.upload.'))
 let uncollected = 0
 
 /**
@@ -16,23 +17,29 @@ function collectAfter(bytes: number, collectYoung: () => void): void {
   collectYoung()
 }
 
-/** Told once, when a body turns out to be longer than it may be; it goes no further. */
-export type OnTooLong = () => void
+/** Told once, when a body turns out not to be fit to go on; it goes no further. */
+export type OnUnfit = (error: GatewayError) => void
+/** Looks at what goes by of a body; null = it may go on. */
+export type Inspect = (chunk: Buffer) => GatewayError | null
 
 /** A body on its way from a client to a provider: read no faster than it is taken, and counted. */
 export class PassBody extends Transform implements PassedBody {
   readonly announced: number
   passed = 0
   readonly #maxBytes: number
-  readonly #onTooLong: OnTooLong
+  readonly #onUnfit: OnUnfit
   readonly #collectYoung: () => void
+  readonly #inspect: Inspect | null
+  #restBegun = false
 
-  constructor(announced: number, maxBytes: number, onTooLong: OnTooLong, collectYoung: () => void) {
+  /** `inspect`: of what comes after the start; null = nobody looks. */
+  constructor(announced: number, maxBytes: number, onUnfit: OnUnfit, collectYoung: () => void, inspect: Inspect | null = null) {
     super()
     this.announced = announced
     this.#maxBytes = maxBytes
-    this.#onTooLong = onTooLong
+    this.#onUnfit = onUnfit
     this.#collectYoung = collectYoung
+    this.#inspect = inspect
     // Whoever destroys it knows why.
     this.on('error', () => undefined)
   }
@@ -41,16 +48,28 @@ export class PassBody extends Transform implements PassedBody {
     return this.readableLength > 0
   }
 
-  /** `start`: what was read of it already; `rest`: where the rest comes from, null = that was all. */
-  feed(start: Buffer, rest: Readable | null): void {
-    if (start.length > 0) this.write(start)
+  /** Something of the rest was taken from its client: the same body cannot be had again. */
+  get restBegun(): boolean {
+    return this.#restBegun
+  }
+
+  /** `start`: what was read of it already; `rest`: where the rest comes from, null = that was all. The rest is not touched before the provider takes the start. */
+  feed(start: readonly Buffer[], rest: Readable | null): void {
+    const goOn = (): void => {
+      if (rest === null || this.destroyed) return
+      this.#restBegun = true
+      rest.pipe(this)
+    }
+    start.forEach((part, index) => this.write(part, index === start.length - 1 ? goOn : undefined))
     if (rest === null) this.end()
-    else rest.pipe(this)
+    else if (start.length === 0) goOn()
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.passed += chunk.length
-    if (this.passed > this.#maxBytes) return this.#onTooLong()
+    if (this.passed > this.#maxBytes) return this.#onUnfit(TOO_LONG)
+    const unfit = this.#restBegun && this.#inspect !== null ? this.#inspect(chunk) : null
+    if (unfit !== null) return this.#onUnfit(unfit)
     collectAfter(chunk.length, this.#collectYoung)
     done(null, chunk)
   }
