@@ -141,9 +141,9 @@ describe('where it goes', () => {
 describe('what is refused', () => {
   const big = randomBytes(5 * 2 ** 20)
   it.each([
-    { what: 'a model beyond the first 2 MiB', path: '/v1/audio/transcriptions', body: () => form({ file: big, model: 'first/m' }), status: 400, says: /Put "model" before the file/ },
+    { what: 'a model beyond the first 1 MiB', path: '/v1/audio/transcriptions', body: () => form({ file: big, model: 'first/m' }), status: 400, says: /Put "model" before the file/ },
     { what: 'no model', path: '/v1/audio/transcriptions', body: () => form({ file: Buffer.from('x') }), status: 400, says: /no field "model"/ },
-    { what: 'a second model beyond the first 2 MiB', path: '/v1/audio/transcriptions', body: () => Buffer.concat([form({ model: 'first/m', file: big }).subarray(0, -'--b--\r\n'.length), form({ model: 'first/dear' })]), status: 400, says: /more than one field "model"/ },
+    { what: 'a second model beyond the first 1 MiB', path: '/v1/audio/transcriptions', body: () => Buffer.concat([form({ model: 'first/m', file: big }).subarray(0, -'--b--\r\n'.length), form({ model: 'first/dear' })]), status: 400, says: /more than one field "model"/ },
     { what: 'JSON where a form belongs', path: '/v1/audio/translations', body: () => '{"model":"first/m"}', type: 'application/json', status: 415, says: /multipart\/form-data/ },
     { what: 'a form where JSON belongs', path: '/v1/audio/speech', body: () => form({ model: 'first/m' }), status: 415, says: /application\/json/ },
     { what: 'a model of a provider that has no such operation', path: '/v1/audio/transcriptions', body: () => form({ model: 'claude/x' }), status: 400, says: /no such operation \(transcription\)/ },

@@ -56,6 +56,7 @@ export class SseDecoder {
         this.#dispatch()
         since = end + 1
       } else if (text.startsWith('data: ', at)) this.#addData(text.slice(at + 6, end))
+      else if (text.startsWith('event: ', at)) this.#event = text.slice(at + 7, end)
       else this.#field(text.slice(at, end))
       at = end + 1
     }

@@ -77,7 +77,11 @@ class MediaCall implements ClientListener {
     const { body, length } = this.#request
     this.#sink.listener = this
     this.#x.requestBytes = Math.max(0, length)
-    readStart(body, HEAD_BYTES, start => { if (!this.#left) this.#admit(start) })
+    readStart(body, HEAD_BYTES, start => {
+      // The pieces that it was joined from are garbage of which V8 does not know how much memory it holds.
+      if (!start.whole) this.#layers.collectYoung()
+      if (!this.#left) this.#admit(start)
+    })
   }
 
   onDrain(): void {}

@@ -46,6 +46,17 @@ describe.each([{ piece: 1 }, { piece: 2 }, { piece: 7 }, { piece: 100_000 }])('a
   })
 })
 
+/** Line breaks and beginnings of a delimiter wherever a piece may end. */
+const LONG = field('name="file"', '\r\n--a-\r\n'.repeat(3_000), '; filename="a.mp3"')
+
+it.each([1, 11, 4_095, 4_096, 4_097, 5_000, 16_384, 65_536])('a long file in pieces of %i hides no model, before or after it', piece => {
+  for (const form of [MODEL + LONG + END, LONG + MODEL + END, LONG + MODEL + LONG + END]) {
+    const { watch, problem } = watched(form, piece)
+    expect([problem, Buffer.from(form).subarray(watch.model?.start, watch.model?.end).toString(), watch.ended]).toEqual([null, 'tiny/é', true])
+  }
+  expect(watched(MODEL + LONG + MODEL + END, piece).problem).toMatch(/more than one/)
+})
+
 it.each([
   { type: 'multipart/form-data; boundary=abc', boundary: 'abc' },
   { type: 'Multipart/Form-Data; charset=utf-8; boundary="a b"', boundary: 'a b' },

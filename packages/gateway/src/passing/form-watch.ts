@@ -3,6 +3,7 @@ import { gatewayError, type GatewayError } from '@headrace/contract'
 /** Bytes of a part's headers, and of a model's name, at most. */
 const HEAD_BYTES = 8_192
 const NAME_BYTES = 1_024
+const JOINED_BYTES = 4_096
 const BOUNDARY = /^multipart\/form-data\s*;(?:.*;)?\s*boundary\s*=\s*(?:"([^"\\]{1,70})"|([^\s;"]{1,70}))\s*(?:;.*)?$/i
 const NAME = /^content-disposition[ \t]*:[^\r\n]*?;[ \t]*name[ \t]*=[ \t]*(?:"([^"\r\n]*)"|([^\s;"]+))/im
 const EMPTY = Buffer.alloc(0)
@@ -40,8 +41,25 @@ export class FormWatch {
 
   /** Null = so far so good. */
   push(chunk: Buffer): GatewayError | null {
-    if (this.#place === 'end') return null
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    for (let at = 0; at < chunk.length && this.#place !== 'end';) {
+      this.#leaveSeam(chunk.subarray(at, at + this.#delimiter.length))
+      // What is left of the last one is joined to a small piece only: a large chunk is not copied.
+      const end = this.#rest.length === 0 ? chunk.length : Math.min(chunk.length, at + JOINED_BYTES)
+      const error = this.#take(chunk.subarray(at, end))
+      if (error !== null) return error
+      at = end
+    }
+    return null
+  }
+
+  /** No delimiter begins in what is left of the last chunk of a part's data: it is through. */
+  #leaveSeam(next: Buffer): void {
+    if (this.#place !== 'data' || next.length < this.#delimiter.length || this.#rest.length >= this.#delimiter.length) return
+    if (!Buffer.concat([this.#rest, next]).includes(this.#delimiter)) this.#skip(this.#rest.length)
+  }
+
+  #take(piece: Buffer): GatewayError | null {
+    this.#rest = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece])
     for (;;) {
       const step = this.#place === 'head' ? this.#readHead() : this.#readData()
       if (step === 'more') {

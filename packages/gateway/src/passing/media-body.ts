@@ -4,7 +4,7 @@ import type { MediaRoute } from './media-route.ts'
 import type { BodyStart, Inspect } from './pass-body.ts'
 
 /** What of a body is read before it goes on: its model is found there, and so much can be sent again. */
-export const HEAD_BYTES = 2 * 2 ** 20
+export const HEAD_BYTES = 2 ** 20
 
 /** A body whose model is known. */
 export interface MediaBody {

@@ -13,6 +13,9 @@ type JsonObject = Readonly<Record<string, unknown>>
 /** Why a response is incomplete. */
 const INCOMPLETE: ReadonlyMap<string, FinishReason> = new Map([['max_output_tokens', 'length'], ['content_filter', 'content-filter']])
 
+/** Events that repeat what was told before: they are as long as all of it. */
+const SAYS_NOTHING = /^\{"type":"response\.(?:in_progress|output_text\.done)"/
+
 /** Reads Responses answers. A JSON answer is read as the items of its output, each told at once. */
 export class ResponseAnswerParser implements AnswerParser {
   state: 'open' | 'finished' | 'done' = 'open'
@@ -29,6 +32,7 @@ export class ResponseAnswerParser implements AnswerParser {
   }
 
   #parse(data: string, emit: Emit): void {
+    if (this.#started && SAYS_NOTHING.test(data)) return
     // OpenAI sends none; servers that copied its older dialect do.
     if (data.trim() === '[DONE]') return emit({ type: 'error', error: gatewayError('upstream-truncated', 'The provider ended the stream before the response was complete.', { upstreamStatus: 200 }) })
     const value = asObject(parseJson(data))
