@@ -16,7 +16,10 @@ export class AnswerJoin {
   /** Item numbers of the client by those of the new answer; null = not passed on. */
   readonly #items = new Map<number, number | null>()
   #next: number
-  #openText: number
+  /** The item in which what was said may be said again: the one that was open, else the first new one; -1 = none. */
+  #trimmed: number
+  /** The client has heard of it. */
+  #begun: boolean
   /** Arguments of the broken call that the new one has yet to repeat. */
   #toRepeat: string
   #joined = false
@@ -27,7 +30,8 @@ export class AnswerJoin {
     this.#said = said
     this.#trim = new OverlapTrim(said.text, prefilled)
     this.#next = said.items
-    this.#openText = said.openText
+    this.#trimmed = said.openText
+    this.#begun = said.openText >= 0
     this.#toRepeat = said.openTool?.input ?? ''
   }
 
@@ -61,13 +65,14 @@ export class AnswerJoin {
 
   #text(event: StreamEvent & { readonly type: 'text-delta' }, emit: Emit): void {
     if (this.#said.openTool !== null && !this.#joined) return this.#fail(emit)
-    if (!this.#items.has(event.item) && !this.#joined && this.#openText >= 0) this.#items.set(event.item, this.#openText)
-    this.#joined = true
+    if (!this.#items.has(event.item) && !this.#joined && this.#trimmed >= 0) this.#items.set(event.item, this.#trimmed)
     const item = this.#own(event.item) ?? 0
-    if (item !== this.#openText) return emit({ ...event, item })
+    if (!this.#joined && this.#said.text !== '') this.#trimmed = item
+    this.#joined = true
+    if (item !== this.#trimmed) return emit({ ...event, item })
     const text = this.#trim.push(event.text)
     if (text === null) this.#fail(emit)
-    else if (text !== '') emit({ ...event, item, text })
+    else if (text !== '') this.#grow(item, text, emit)
   }
 
   #toolStart(event: StreamEvent & { readonly type: 'tool-start' }, emit: Emit): void {
@@ -102,19 +107,24 @@ export class AnswerJoin {
   #pass(event: StreamEvent & { readonly type: 'item-end' | 'citation' | 'logprobs' }, emit: Emit): void {
     const item = this.#own(event.item)
     if (item === null) return
-    if (event.type === 'item-end' && item === this.#openText) this.#endText(emit)
-    else emit({ ...event, item })
+    if (event.type === 'item-end' && item === this.#trimmed) this.#endText(emit)
+    else if (item !== this.#trimmed || this.#begun) emit({ ...event, item })
   }
 
-  /** The text that was open when the first answer broke off is over. */
+  #grow(item: number, text: string, emit: Emit): void {
+    this.#begun = true
+    emit({ type: 'text-delta', choice: 0, item, text })
+  }
+
+  /** The text that goes on with what was said is over. One that said nothing new never began. */
   #endText(emit: Emit): void {
-    if (this.#openText < 0) return
-    const item = this.#openText
-    this.#openText = -1
+    if (this.#trimmed < 0) return
+    const item = this.#trimmed
+    this.#trimmed = -1
     const rest = this.#trim.end()
     if (rest === null) return this.#fail(emit)
-    if (rest !== '') emit({ type: 'text-delta', choice: 0, item, text: rest })
-    emit({ type: 'item-end', choice: 0, item })
+    if (rest !== '') this.#grow(item, rest, emit)
+    if (this.#begun) emit({ type: 'item-end', choice: 0, item })
   }
 
   #own(item: number): number | null {
