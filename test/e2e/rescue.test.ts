@@ -108,6 +108,21 @@ describe('a stream that breaks off midway is gone on with', () => {
     expect(bodyOf('second-own').messages).toEqual([{ role: 'user', content: 'hello' }, { role: 'assistant', content: 'The quick brown fóx' }])
   })
 
+  it('by an instruction, where a target takes no beginning after all: it is asked once more, and never again so', async () => {
+    const refusesBeginnings: Script = (socket, request) => {
+      const last = (JSON.parse(request.body.toString()) as { messages: { role: string }[] }).messages.at(-1)
+      const refusal = answerJson({ error: { message: 'This model does not support assistant message prefill. The conversation must end with a user message.', type: 'invalid_request_error' } }, { status: 400 })
+      return (last?.role === 'assistant' ? refusal : answerStream(rest))(socket, request)
+    }
+    rig.upstream.on('first-shy', resetAfter(said))
+    rig.upstream.on('second-shy', refusesBeginnings)
+    for (const asked of [2, 3]) {
+      expect(await textOf('prefill-shy')).toMatchObject({ text: WHOLE, finish: 'stop' })
+      expect(rig.upstream.of('second-shy')).toHaveLength(asked)
+    }
+    expect(bodyOf('second-shy').messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
+  })
+
   it('twice, when the second target breaks off too', async () => {
     rig.upstream.on('first-twice', hang(chunks(said)))
     rig.upstream.on('second-twice', hang(chunks([textEvent(' jumps')])))

@@ -159,7 +159,7 @@ function layers(snapshot: Snapshot, dispatch: Dispatch, onSettled: (x: Exchange)
     metrics: { begin: () => {}, observe: () => {} } as unknown as JourneyLayers['metrics'],
     retryBudget: new RetryBudget(now, () => 1), targetBoard, targetPicker: new TargetPicker(targetBoard, now), limiter, fetchPart: none,
     capacity: new Capacity({ ...timing, random: Math.random } as unknown as ConstructorParameters<typeof Capacity>[0]),
-    pacing: new Pacing({ ...timing, random: Math.random, onLine: () => {} }), hedgeBudget: new HedgeBudget(() => 1), shadows: new ShadowBook(Math.random),
+    pacing: new Pacing({ ...timing, random: Math.random, onLine: () => {} }), hedgeBudget: new HedgeBudget(() => 1), noPrefill: new WeakSet(), shadows: new ShadowBook(Math.random),
     flights: new FlightTable({ socket: null, send: () => {}, soon: () => {}, after: () => {} }),
     memory: { full: false, refuse: (): GatewayError | null => null, admitTranslation: () => null } as unknown as JourneyLayers['memory'],
   }

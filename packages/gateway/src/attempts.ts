@@ -361,7 +361,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #wayOn(): 'continue' | 'close' | 'restart' | 'lost' {
     const way = rescueWay(this.#prepared)
     if (way !== 'continue') return way
-    this.#rescue ??= new Rescue(this.#layers.dialects, this.#x, this.#prepared.request.body)
+    this.#rescue ??= new Rescue(this.#layers.dialects, this.#x, this.#prepared.request.body, this.#layers.noPrefill)
     return this.#rescue.take(this.#answer === null ? '' : this.#answer.sent)
   }
 
@@ -390,7 +390,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
 
   #stepAfter(error: GatewayError): NextStep {
     this.#noteFailure(error)
-    return this.startedWalk().failed(error, this.#rescue !== null)
+    return this.startedWalk().failed(error, this.#rescue)
   }
 
   #take(step: Exclude<NextStep, { readonly action: 'give-up' }>): void {

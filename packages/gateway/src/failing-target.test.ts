@@ -109,7 +109,7 @@ class Traffic {
       end(error === undefined ? {} : { error, status })
       if (error === undefined) return this.#end(x, true, target.name)
       const went = walk ?? PlanWalk.begun(layers, x, this.#plan)
-      const step = went.failed(gatewayError(error, '', { upstreamStatus: status }), false)
+      const step = went.failed(gatewayError(error, '', { upstreamStatus: status }), null)
       if (step.action === 'give-up') this.#end(x, false, target.name)
       else if (step.action === 'fallback') this.#advance(x, worker, went, layers)
       else this.#in(step.delayMs, () => { if (went.isRetryWise) this.#attempt(x, worker, went, layers, target); else this.#advance(x, worker, went, layers) })

@@ -84,7 +84,7 @@ export class HedgeSimulation {
       journal: { intent: (_x, holder) => holder.proceed(), settle() {}, flush() {}, close() {} },
       retryBudget: new RetryBudget(() => performance.now(), () => board.workers), targetBoard: board, targetPicker: new TargetPicker(board, () => performance.now()),
       limiter: new Limiter(options, desk), capacity: new Capacity({ ...options, desk }), pacing: new Pacing(options), fetchPart: () => Promise.reject(new Error('nothing is fetched')),
-      hedgeBudget: new HedgeBudget(() => board.workers), shadows: new ShadowBook(() => 1),
+      hedgeBudget: new HedgeBudget(() => board.workers), noPrefill: new WeakSet(), shadows: new ShadowBook(() => 1),
     }
   }
 

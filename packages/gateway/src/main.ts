@@ -190,7 +190,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const layers: JourneyLayers = {
     dispatch: upstream.dispatch, reveals: upstream.reveals, journal, metrics, limiter, capacity, pacing, hedgeBudget, shadows, retryBudget: new RetryBudget(() => performance.now(), () => targetBoard.workers),
     targetBoard, targetPicker: new TargetPicker(targetBoard, () => performance.now()),
-    dialects: DIALECTS, fetchPart: createFetchPart(), snapshot: currentSnapshot, nextId, keys, contexts, deltas, flights, memory,
+    dialects: DIALECTS, fetchPart: createFetchPart(), noPrefill: new WeakSet(), snapshot: currentSnapshot, nextId, keys, contexts, deltas, flights, memory,
   }
   const serve = createJourney(layers)
   const contextApi = contexts === null ? null : new ContextApi({

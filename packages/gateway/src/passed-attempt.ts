@@ -251,7 +251,7 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     const { target } = this.#x
     if (again === null || target === null || !this.#onFile) return false
     this.#leave()
-    const step = this.#startedWalk().failed(error, false)
+    const step = this.#startedWalk().failed(error, null)
     if (step.action === 'give-up' || !again()) return false
     this.#call = null
     this.#endAttempt()

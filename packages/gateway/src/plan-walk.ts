@@ -4,6 +4,7 @@ import { blamesTarget } from './orchestration/health/blame.ts'
 import { FIRST_IN_ORDER, Route } from './orchestration/health/route.ts'
 import { FALLBACK, GIVE_UP, nextStep, type NextStep } from './orchestration/retry-policy.ts'
 import { describeTimeouts, timeoutsFor } from './orchestration/timeouts.ts'
+import type { Rescue } from './rescue.ts'
 
 /** A request waits at most so long in all for a target that is not to be used yet, ms. */
 const LONGEST_HOLD_MS = 10_000
@@ -132,11 +133,12 @@ export class PlanWalk {
     return this.#told(error, this.mayTryAgain && this.#prospect !== 'none' ? FALLBACK : GIVE_UP)
   }
 
-  /** What follows the failure of an attempt. `goingOn`: it was asked to go on with another one's answer. */
-  failed(error: GatewayError, goingOn: boolean): NextStep {
-    // One target's refusal to go on with another's answer says nothing of the next one.
-    if (goingOn && (error.kind === 'upstream-invalid-request' || error.kind === 'upstream-context-length')) return this.unfit(error)
+  /** What follows the failure of an attempt. `rescue`: it was asked to go on with another one's answer. */
+  failed(error: GatewayError, rescue: Pick<Rescue, 'asksOtherwise'> | null): NextStep {
     const x = this.#x
+    if (rescue !== null && x.target !== null && this.mayTryAgain && rescue.asksOtherwise(x.target, error)) return this.#told(error, { action: 'retry', delayMs: 0 })
+    // One target's refusal to go on with another's answer says nothing of the next one.
+    if (rescue !== null && (error.kind === 'upstream-invalid-request' || error.kind === 'upstream-context-length')) return this.unfit(error)
     this.#failure = error
     // Where the target itself failed, its other credentials lead to the same place.
     if (blamesTarget(error.kind)) this.#route.markTargetTried(x.target?.name ?? '')

@@ -30,6 +30,8 @@ export interface AttemptLayers {
   readonly pacing: Pacing
   readonly hedgeBudget: HedgeBudget
   readonly shadows: ShadowBook
+  /** Targets that have refused to go on from the beginning of their own answer. */
+  readonly noPrefill: WeakSet<Target>
 }
 
 /** A request that is ready to be sent to any target of its plan. */

@@ -28,10 +28,13 @@ export class Rescue {
   #said: SaidAnswer | null = null
   /** Of the attempt that goes on. */
   #cut: AnswerCut | null = null
+  readonly #noPrefill: WeakSet<Target>
 
-  constructor(dialects: Dialects, x: Exchange, clientBody: Buffer) {
+  /** `noPrefill`: targets that have refused the beginning of their own answer, known to all rescues of a worker. */
+  constructor(dialects: Dialects, x: Exchange, clientBody: Buffer, noPrefill: WeakSet<Target> = new WeakSet()) {
     this.#dialects = dialects
     this.#x = x
+    this.#noPrefill = noPrefill
     this.#call = dialects.translating[x.dialect].decodeRequest(clientBody, x)
     const facts = { requestId: x.id, model: x.target?.model ?? '', created: Math.floor(x.wallTime / 1_000) }
     this.#facts = this.#call.ok ? { ...facts, includeUsage: this.#call.value.includeUsage, call: this.#call.value } : { ...facts, includeUsage: false }
@@ -66,11 +69,22 @@ export class Rescue {
     return finish + encoder.event({ type: 'end' })
   }
 
+  /** True = the target was given the beginning of its own answer and may not take one: it is to be asked once more, by an instruction, as everybody after this. */
+  asksOtherwise(target: Target, refusal: GatewayError): boolean {
+    if (refusal.kind !== 'upstream-invalid-request' || this.#said === null || this.#said.text === '' || !this.#prefills(target)) return false
+    this.#noPrefill.add(target)
+    return true
+  }
+
+  #prefills(target: Target): boolean {
+    return target.prefill === true && !this.#noPrefill.has(target)
+  }
+
   /** Errors: `invalid-request` where the conversation cannot be said in the target's dialect. */
   request(target: Target): Result<EncodedRequest> {
     if (!this.#call.ok) return this.#call
     if (this.#said === null) return failure(gatewayError('internal', 'There is no answer to go on with.'))
-    const request = encodeFor(this.#dialects.translating[target.dialect], continuedCall(this.#call.value, this.#said.text, target.prefill === true), target, this.#x.dialect)
+    const request = encodeFor(this.#dialects.translating[target.dialect], continuedCall(this.#call.value, this.#said.text, this.#prefills(target)), target, this.#x.dialect)
     this.#cut = request.ok && request.value.cut !== undefined ? new AnswerCut(request.value.cut) : null
     return request
   }
@@ -85,7 +99,7 @@ export class Rescue {
       decoder: this.#dialects.translating[target.dialect].createDecoder(isStream),
       encoder: this.#resumed() ?? this.#primed(),
       cut: this.#cut,
-      join: new AnswerJoin(this.#said ?? NOTHING_SAID, target.prefill === true),
+      join: new AnswerJoin(this.#said ?? NOTHING_SAID, this.#prefills(target)),
       // A comment: every reader of event streams passes over it, and people see where the answer changed hands.
       mark: `: headrace-rescue target=${target.answerHeaders.slice('headrace-target: '.length).trimEnd()}\n\n`,
       classify: body => relay.classifyResponse(status, head, body),

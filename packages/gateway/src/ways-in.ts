@@ -158,7 +158,7 @@ function follow(layers: JourneyLayers, request: JourneyRequest, flight: Flight, 
     again,
     refuse: error => refuse(layers, x, dialect, sink, error),
     rescue: sent => {
-      const rescue = rescueWay({ exchange: x, plan, sink, acceptsRestart, path }) === 'continue' ? new Rescue(layers.dialects, x, body) : null
+      const rescue = rescueWay({ exchange: x, plan, sink, acceptsRestart, path }) === 'continue' ? new Rescue(layers.dialects, x, body, layers.noPrefill) : null
       return rescue?.take(sent) === 'continue' ? rescue : null
     },
     goOn: (rescue, admission) => {
