@@ -33,6 +33,8 @@ beforeAll(async () => {
   })
   for (const model of USUAL) await warm(model)
   await until('the worker to know how long its targets usually take', async () => {
+    // Slow ones alone would become the usual.
+    await warm('h-canary')
     rig.upstream.on('first-canary', slow(250, stream(['late'])))
     rig.upstream.on('second-canary', answerStream(stream(['soon'])))
     return steps(await ask('h-canary')).some(step => step.did === 'hedged')
