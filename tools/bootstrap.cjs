@@ -43,7 +43,8 @@ function chooseRuntime(root, version, platform, arch, execPath) {
 
 /** The steps of a task, in order: a label and the arguments to Node. Null = no such task. */
 function stepsOf(task, args, report) {
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', '--outputFile.json=' + report]
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run']
+  const env = { HEADRACE_TEST_REPORT: report }
   switch (task) {
     case 'start': return [{ label: 'start', argv: ['packages/cli/bin/headrace.cjs', 'start'].concat(args) }]
     case 'catalogue': return [{ label: 'catalogue', argv: ['tools/make-catalogue.ts'].concat(args) }]
@@ -52,9 +53,9 @@ function stepsOf(task, args, report) {
     case 'test': return [
       { label: 'types', argv: ['node_modules/typescript/bin/tsc', '--noEmit'] },
       { label: 'lint', argv: ['node_modules/oxlint/bin/oxlint', '--deny-warnings'] },
-      { label: 'tests', argv: vitest.concat(args), counted: true },
+      { label: 'tests', argv: vitest.concat(args), env: env, counted: true },
     ]
-    case 'test:deep': return [{ label: 'deep tests', argv: vitest.concat(args), env: { HEADRACE_TESTS: 'deep' }, counted: true }]
+    case 'test:deep': return [{ label: 'deep tests', argv: vitest.concat(args), env: Object.assign({ HEADRACE_TESTS: 'deep' }, env), counted: true }]
     default: return null
   }
 }

@@ -237,8 +237,11 @@ export class Workers {
     const starvation = starvationOf(worker.slot.pid)
     return new Pulse({
       ask: () => worker.slot.send({ type: 'ping' }),
-      // A stopped process waits for no core. Who takes a large configuration in would be followed by one that has the same to do.
-      excused: () => (starvation.look(performance.now()) && !isStopped(worker.slot.pid)) || this.#isConfiguring(worker),
+      excused: () => {
+        const starved = starvation.look(performance.now())
+        // A stopped process waits for no core and takes nothing in. Who takes a large configuration in would be followed by one that has the same to do.
+        return !isStopped(worker.slot.pid) && (starved || this.#isConfiguring(worker))
+      },
       onSilent: () => this.#relieve(worker), onHung: () => worker.slot.kill('SIGKILL'),
     })
   }
