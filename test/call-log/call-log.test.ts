@@ -288,6 +288,23 @@ describe('the log writer', () => {
     expect(problems.filter(problem => !problem.includes('torn'))).toEqual([])
   }, 60_000)
 
+  it('says when it has stored what was written before it was asked', async () => {
+    const segmentDirectory = join(directory, 's')
+    mkdirSync(segmentDirectory)
+    const database = join(directory, 'calls.db')
+    const writer = startLogWriter({ directory: segmentDirectory, database })
+    const journal = createJournal({ directory: segmentDirectory, prefix: 'w1' })
+    for (let round = 1; round < 4; round++) {
+      const settled = call(journal, `a${round}`)
+      journal.settle(answered(settled), 'settled', true)
+      journal.flush()
+      await writer.caughtUp()
+      expect(readLogs(database, { tenant: 'default', limit: 10 })).toHaveLength(round)
+    }
+    journal.close()
+    await writer.stop()
+  }, 20_000)
+
   it('tells followers of rows as they are stored, and gives up a worker that the supervisor reports', async () => {
     const segmentDirectory = join(directory, 's')
     mkdirSync(segmentDirectory)

@@ -128,7 +128,7 @@ export class ControlProcess {
   }
 
   #watchBudgets(ledger: string, logs: LogWriter): void {
-    const budgets = new BudgetWatch({ ledger, wall: Date.now, tell, warn: say })
+    const budgets = new BudgetWatch({ ledger, wall: Date.now, caughtUp: logs.caughtUp, tell, warn: say })
     this.#keeper.onChange(changed => budgets.adopt(changed))
     this.#background(logs.recovered().then(() => { if (!this.#stopping) budgets.recovered() }))
     const looking = setInterval(() => budgets.look(), BUDGETS_EVERY_MS)

@@ -52,7 +52,7 @@ test('budgets are told with what was spent of them, to their tenant', async () =
 test('the authority hears of hard budgets when all is in the ledger, and people once of what is nearly used up', () => {
   const told: unknown[] = []
   const warned: string[] = []
-  const watch = new BudgetWatch({ ledger: admin.ledgerPath, wall: () => today + 1_000, tell: budgets => told.push(budgets), warn: warning => warned.push(warning) })
+  const watch = new BudgetWatch({ ledger: admin.ledgerPath, wall: () => today + 1_000, caughtUp: async () => {}, tell: budgets => told.push(budgets), warn: warning => warned.push(warning) })
   watch.adopt(admin.keeper.current)
   watch.look()
   expect([told, warned]).toEqual([[], []])
@@ -61,4 +61,22 @@ test('the authority hears of hard budgets when all is in the ledger, and people 
   watch.look()
   watch.look()
   expect(warned).toEqual(['Budget `team` of search: $0.000009 of $0.00001 is spent (90 %); calls that no longer fit are refused.'])
+})
+
+test('a budget that is new hears of calls whose settlements the ledger did not have yet', async () => {
+  const told: unknown[] = []
+  const ledger = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const watch = new BudgetWatch({
+    ledger: admin.ledgerPath, wall: () => today + 1_000, tell: budgets => told.push(budgets), warn() {}, settlementMs: 1,
+    caughtUp: () => { asked.resolve(); return ledger.promise },
+  })
+  watch.recovered()
+  watch.adopt(admin.keeper.current)
+  await asked.promise
+  expect(told).toEqual([])
+  ledger.resolve()
+  await ledger.promise
+  await Promise.resolve()
+  expect(told).toHaveLength(1)
 })

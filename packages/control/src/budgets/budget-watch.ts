@@ -5,17 +5,19 @@ export interface BudgetWatchOptions {
   /** Path of the ledger. */
   readonly ledger: string
   readonly wall: () => number
+  /** Resolves when everything is in the ledger that the workers have written. */
+  readonly caughtUp: () => Promise<void>
   /** Tells the lease authority what was spent. */
   readonly tell: (budgets: BudgetsToAuthority) => void
   /** Tells people that a budget is nearly, or wholly, used. */
   readonly warn: (warning: string) => void
-  readonly lagMs?: number
+  readonly settlementMs?: number
 }
 
 /** People are told at these shares of a budget, once per window each. */
 const SHARES = [0.8, 1] as const
-/** So much later than a call's end its money is in the ledger, at most, ms: the settlement waits for company, the writer for its turn. */
-const LEDGER_LAG_MS = 300
+/** So much later than a call's end its settlement is written, at most, ms: it waits for company. */
+const SETTLEMENT_MS = 200
 /** Warnings remembered; beyond it they may be told again. */
 const MAX_TOLD = 10_000
 
@@ -36,7 +38,7 @@ export class BudgetWatch {
   adopt(config: ResolvedConfig): void {
     this.#config = config
     // A budget that is new to the authority lets nobody in until it hears; it is to hear of calls that have just ended too.
-    setTimeout(() => this.#tell(), this.#options.lagMs ?? LEDGER_LAG_MS).unref()
+    setTimeout(() => void this.#options.caughtUp().then(() => this.#tell()), this.#options.settlementMs ?? SETTLEMENT_MS).unref()
   }
 
   /** Everything that an earlier run left behind is in the ledger. */

@@ -25,6 +25,8 @@ if (parentPort !== null) {
 
 async function run({ directory, database, ledger: ledgerPath, keys: keysPath, keep, keptBytes }: LogWriterData, tell: (message: FromLogWriter) => void, listen: (listener: (message: ToLogWriter) => void) => void): Promise<void> {
   const exited = new Set<string>()
+  /** Who wants to know when all is stored that lay there when they asked. */
+  const asking: number[] = []
   const wake = new AbortController()
   let following = false
   const keys = keysPath === null ? null : new KeyWriter(keysPath, tell)
@@ -35,6 +37,7 @@ async function run({ directory, database, ledger: ledgerPath, keys: keysPath, ke
   listen(message => {
     if (message.type === 'exited') exited.add(message.prefix)
     else if (message.type === 'follow') following = message.on
+    else if (message.type === 'catch-up') asking.push(message.id)
     else if (message.type === 'key') keys?.take(message)
     else if (message.type === 'keep-answers') {
       answerBytes = message.maxBytes
@@ -71,7 +74,14 @@ async function run({ directory, database, ledger: ledgerPath, keys: keysPath, ke
       const pass = async (): Promise<void> => {
         for (const prefix of exited) collector.exited(prefix)
         exited.clear()
-        for (const _ of collector.pass()) await turn()
+        const answered = asking.splice(0)
+        try {
+          for (const _ of collector.pass()) await turn()
+        } catch (error) {
+          asking.unshift(...answered)
+          throw error
+        }
+        for (const id of answered) tell({ type: 'caught-up', id })
       }
       await pass()
       collector.dropKnown()

@@ -22,6 +22,8 @@ export interface LogWriterOptions {
 export interface LogWriter {
   /** Resolves when everything that lay there at the start is stored. */
   recovered(): Promise<void>
+  /** Resolves when everything that is in the segments now is stored. */
+  caughtUp(): Promise<void>
   /** A worker is gone: what it began and did not settle becomes `unknown`. Without this the writer notices within 5 s. */
   workerExited(prefix: string): void
   /** Changes what is kept. */
@@ -39,9 +41,9 @@ export interface LogWriter {
 /** What the thread begins with. */
 export interface LogWriterData { readonly directory: string, readonly database: string, readonly ledger: string | null, readonly keys: string | null, readonly keep: LogBounds | null, readonly keptBytes: number }
 /** To the thread. */
-export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'keep-answers', readonly maxBytes: number } | KeyOrder | { readonly type: 'stop' }
+export type ToLogWriter = { readonly type: 'exited', readonly prefix: string } | { readonly type: 'follow', readonly on: boolean } | { readonly type: 'keep', readonly bounds: LogBounds } | { readonly type: 'keep-answers', readonly maxBytes: number } | { readonly type: 'catch-up', readonly id: number } | KeyOrder | { readonly type: 'stop' }
 /** From the thread. */
-export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string } | KeyOutcome
+export type FromLogWriter = { readonly type: 'recovered' } | { readonly type: 'caught-up', readonly id: number } | { readonly type: 'rows', readonly records: readonly CallRecord[] } | { readonly type: 'problem', readonly problem: string } | KeyOutcome
 
 const RESTART_MS = 1000
 
@@ -51,6 +53,8 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
   const listeners = new Set<(record: CallRecord) => void>()
   const recovered = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
+  const catchingUp = new Map<number, () => void>()
+  let asked = 0
   let keep = options.keep ?? null
   let keptBytes = Infinity
   let stopping = false
@@ -71,7 +75,10 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
     })
     worker.on('message', (message: FromLogWriter) => {
       if (message.type === 'recovered') recovered.resolve()
-      else if (message.type === 'problem') options.onProblem?.(message.problem)
+      else if (message.type === 'caught-up') {
+        catchingUp.get(message.id)?.()
+        catchingUp.delete(message.id)
+      } else if (message.type === 'problem') options.onProblem?.(message.problem)
       else if (message.type === 'key' || message.type === 'key-failed') keys.hear(message)
       else for (const record of message.records) for (const listener of listeners) listener(record)
     })
@@ -82,6 +89,7 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
       restart = setTimeout(() => {
         thread = start()
         if (listeners.size > 0) post({ type: 'follow', on: true })
+        for (const id of catchingUp.keys()) post({ type: 'catch-up', id })
       }, RESTART_MS)
     })
     return worker
@@ -89,6 +97,10 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
 
   return {
     recovered: () => recovered.promise,
+    caughtUp: () => new Promise(resolve => {
+      catchingUp.set(++asked, resolve)
+      post({ type: 'catch-up', id: asked })
+    }),
     workerExited: prefix => post({ type: 'exited', prefix }),
     keep(bounds) {
       keep = bounds
@@ -116,6 +128,7 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
       }
       await ended.promise
       recovered.resolve()
+      for (const resolve of catchingUp.values()) resolve()
     },
   }
 }
