@@ -1,14 +1,14 @@
 import {
   Exchange, failure, gatewayError, success,
-  type ClientListener, type ClientSink, type GatewayError, type IncomingRequest, type MediaOperation, type Plan, type RelayDialect, type Result, type ServeIncoming, type Target,
+  type ClientSink, type GatewayError, type IncomingRequest, type MediaOperation, type Plan, type RelayDialect, type Result, type ServeIncoming, type Target,
 } from '@headrace/contract'
-import { leave, refuse } from './departure.ts'
+import { refuse } from './departure.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
 import { readRequestTimeout } from './edge/request-timeout.ts'
 import type { Admission } from './orchestration/limits/limiter.ts'
 import { callerOf, type PassageLayers } from './passage.ts'
-import { admitPassed } from './passed-admission.ts'
 import { PassedAttempt } from './passed-attempt.ts'
+import { PassedGuest } from './passed-guest.ts'
 import { HEAD_BYTES, readMediaBody, type MediaBody } from './passing/media-body.ts'
 import { mediaRoute, type MediaRoute } from './passing/media-route.ts'
 import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
@@ -53,7 +53,7 @@ function objectionTo(layers: PassageLayers, x: Exchange, { head }: IncomingReque
 }
 
 /** One such request, until its first attempt begins. */
-class MediaCall implements ClientListener {
+class MediaCall {
   readonly #layers: PassageLayers
   readonly #x: Exchange
   readonly #request: IncomingRequest
@@ -61,7 +61,7 @@ class MediaCall implements ClientListener {
   readonly #route: MediaRoute
   readonly #token: string
   readonly #dialect: RelayDialect
-  #left = false
+  readonly #guest: PassedGuest
 
   constructor(layers: PassageLayers, x: Exchange, request: IncomingRequest, sink: ClientSink, route: MediaRoute, token: string, dialect: RelayDialect) {
     this.#layers = layers
@@ -71,41 +71,24 @@ class MediaCall implements ClientListener {
     this.#route = route
     this.#token = token
     this.#dialect = dialect
+    this.#guest = new PassedGuest(layers, x, sink, dialect)
   }
 
   start(): void {
     const { body, length } = this.#request
-    this.#sink.listener = this
     this.#x.requestBytes = Math.max(0, length)
     readStart(body, HEAD_BYTES, start => {
       // The pieces that it was joined from are garbage of which V8 does not know how much memory it holds.
       if (!start.whole) this.#layers.collectYoung()
-      if (!this.#left) this.#admit(start)
+      if (!this.#guest.gone) this.#admit(start)
     })
-  }
-
-  onDrain(): void {}
-
-  onClose(): void {
-    this.#left = true
-    leave(this.#layers, this.#x)
-  }
-
-  onShutdown(): void {
-    this.#refuse(gatewayError('shutting-down', 'The gateway is shutting down. Send the request again.'))
-  }
-
-  #refuse(error: GatewayError): void {
-    this.#left = true
-    this.#sink.listener = null
-    refuse(this.#layers, this.#x, this.#dialect, this.#sink, error)
   }
 
   #admit(start: BodyStart): void {
     const x = this.#x
     const { head } = this.#request
     const body = readMediaBody(this.#route, head.header('content-type') ?? '', start, this.#dialect, x.snapshot.policy, head.path)
-    if (!body.ok) return this.#refuse(body.error)
+    if (!body.ok) return this.#guest.refuse(body.error)
     const { model, stream, user, counted } = body.value
     x.model = model
     x.stream = stream
@@ -113,9 +96,9 @@ class MediaCall implements ClientListener {
     const { logBodies, logBodyLimit } = x.snapshot.policy
     if (logBodies === 'full') x.requestBody = counted.latin1Slice(0, Math.min(counted.length, logBodyLimit))
     const plan = this.#plan(model)
-    if (!plan.ok) return this.#refuse(plan.error)
+    if (!plan.ok) return this.#guest.refuse(plan.error)
     x.plan = plan.value
-    admitPassed(this.#layers, x, counted, -1, { left: () => this.#left, refuse: error => this.#refuse(error), go: admission => this.#send(start, body.value, plan.value, admission) })
+    this.#guest.admit(counted, -1, admission => this.#send(start, body.value, plan.value, admission))
   }
 
   #plan(model: string): Result<Plan> {

@@ -1,8 +1,8 @@
 import {
   Exchange, failure, gatewayError, success,
-  type DialectId, type GatewayError, type IncomingRequest, type Operation, type Pass, type PassedProvider, type Plan, type Principal, type RelayDialect, type RequestHead, type Result, type ServeIncoming, type Snapshot, type ClientListener, type ClientSink,
+  type DialectId, type IncomingRequest, type Operation, type Pass, type PassedProvider, type Plan, type Principal, type RelayDialect, type RequestHead, type Result, type ServeIncoming, type Snapshot, type ClientSink,
 } from '@headrace/contract'
-import { leave, refuse } from './departure.ts'
+import { refuse } from './departure.ts'
 import { passedHeaders } from './edge/control-relay.ts'
 import { readCorrelation, upstreamHeaders } from './edge/correlation.ts'
 import { readRequestTimeout } from './edge/request-timeout.ts'
@@ -12,8 +12,8 @@ import type { Admission } from './orchestration/limits/limiter.ts'
 import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
 import { requestLines } from './passing/pass-headers.ts'
 import { pathAt, readPassPath, type PassPath } from './passing/pass-path.ts'
-import { admitPassed } from './passed-admission.ts'
 import { PassedAttempt } from './passed-attempt.ts'
+import { PassedGuest } from './passed-guest.ts'
 
 export interface PassageLayers extends JourneyLayers {
   readonly pass: Pass
@@ -82,14 +82,14 @@ function wayOf(snapshot: Snapshot, head: RequestHead, { principal, token }: { re
 const callAt = ({ rest }: PassPath): (typeof CALLS)[number] | undefined => CALLS.find(({ path }) => path.test(rest))
 
 /** One such request, until its attempt begins. */
-class Passage implements ClientListener {
+class Passage {
   readonly #layers: PassageLayers
   readonly #x: Exchange
   readonly #request: IncomingRequest
   readonly #sink: ClientSink
   readonly #way: Way
   readonly #dialect: RelayDialect
-  #left = false
+  readonly #guest: PassedGuest
 
   constructor(layers: PassageLayers, x: Exchange, request: IncomingRequest, sink: ClientSink, way: Way) {
     this.#layers = layers
@@ -98,32 +98,15 @@ class Passage implements ClientListener {
     this.#sink = sink
     this.#way = way
     this.#dialect = layers.dialects.relay[x.dialect]
+    this.#guest = new PassedGuest(layers, x, sink, this.#dialect)
   }
 
   start(): void {
     const { body, length, head } = this.#request
-    this.#sink.listener = this
     this.#x.requestBytes = Math.max(0, length)
     if (length === 0) return this.#admit(NOTHING)
     if (head.method !== 'POST' || !/^application\/json\b/i.test(head.header('content-type') ?? '') || head.header('content-encoding') !== undefined) return this.#admit({ ...NOTHING, whole: false })
-    readStart(body, START_BYTES, start => { if (!this.#left) this.#admit(start) })
-  }
-
-  onDrain(): void {}
-
-  onClose(): void {
-    this.#left = true
-    leave(this.#layers, this.#x)
-  }
-
-  onShutdown(): void {
-    this.#refuse(gatewayError('shutting-down', 'The gateway is shutting down. Send the request again.'))
-  }
-
-  #refuse(error: GatewayError): void {
-    this.#left = true
-    this.#sink.listener = null
-    refuse(this.#layers, this.#x, this.#dialect, this.#sink, error)
+    readStart(body, START_BYTES, start => { if (!this.#guest.gone) this.#admit(start) })
   }
 
   #admit(start: BodyStart): void {
@@ -132,17 +115,13 @@ class Passage implements ClientListener {
     const { method } = this.#request.head
     const model = this.#note(start)
     const plan = provider.plan(model, principal)
-    if (!plan.ok) return this.#refuse(plan.error)
+    if (!plan.ok) return this.#guest.refuse(plan.error)
     x.model = model === '' ? provider.id : `${provider.id}/${model}`
     const reading = READING.has(method)
     x.plan = reading ? { ...plan.value, targets: plan.value.targets.map(target => ({ ...target, price: FREE })) } : plan.value
-    admitPassed(this.#layers, x, start.bytes, reading ? 0 : x.maxOutput, {
-      left: () => this.#left,
-      refuse: error => this.#refuse(error),
-      go: admission => {
-        x.plan = plan.value
-        this.#send(start, plan.value, admission)
-      },
+    this.#guest.admit(start.bytes, reading ? 0 : x.maxOutput, admission => {
+      x.plan = plan.value
+      this.#send(start, plan.value, admission)
     })
   }
 
