@@ -1,6 +1,8 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+
+const LOG_PIECE_BYTES = 1 << 20
 
 export interface DatabaseOptions {
   /** FULL: a commit survives power loss. NORMAL: it survives any crash of the process. */
@@ -11,12 +13,13 @@ export interface DatabaseOptions {
   readonly secureDelete?: boolean
 }
 
-/** Opens a database file for its one writer, creating and migrating it. Throws if a newer Headrace wrote it. */
+/** Opens a database file for its one writer, creating and migrating it. Throws if a newer Headrace wrote it, or if what is in it cannot be synced. */
 export function openDatabase(path: string, options: DatabaseOptions): DatabaseSync {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new DatabaseSync(path, { timeout: 5000 })
   try {
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864`)
+    if (options.synchronous === 'FULL') syncLog(database, `${path}-wal`)
     if (options.secureDelete === true) database.exec('PRAGMA secure_delete = ON')
     if (migrate(database, path, options.migrations) && options.secureDelete === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return database
@@ -37,6 +40,25 @@ export function inTransaction(database: DatabaseSync, work: () => void): void {
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
+}
+
+/**
+ * Makes durable what SQLite takes from the log of changes (`-wal`) when it opens: also a commit whose sync failed, or that a crash kept from its sync, is in there and
+ * counts as done from then on. The kernel forgets a failed sync once it told of it, so a second one proves nothing: all is written again, as it is, and then synced.
+ */
+function syncLog(database: DatabaseSync, log: string): void {
+  if (!existsSync(log)) return
+  // No other process changes the log meanwhile.
+  inTransaction(database, () => {
+    const file = openSync(log, 'r+')
+    try {
+      const bytes = Buffer.allocUnsafe(LOG_PIECE_BYTES)
+      for (let at = 0, count = 0; (count = readSync(file, bytes, 0, bytes.length, at)) > 0;) at += writeSync(file, bytes, 0, count, at)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  })
 }
 
 /** True = there was something to do. */
