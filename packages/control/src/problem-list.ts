@@ -6,8 +6,10 @@ export interface Problem {
 }
 
 const KEPT = 20
+/** A disk that fails does so for everyone who asks. */
+const SAID_AGAIN_MS = 10_000
 
-/** The last problems of one part, for `/admin/v1/status`; each is also said as it happens. */
+/** The last problems of one part, for `/admin/v1/status`; each is also said as it happens, the same one at most every 10 s. */
 export class ProblemList {
   readonly #say: (text: string) => void
   #problems: readonly Problem[] = []
@@ -17,7 +19,11 @@ export class ProblemList {
   }
 
   add(text: string): void {
-    this.#problems = [...this.#problems, { at: Date.now(), text }].slice(-KEPT)
+    const at = Date.now()
+    const last = this.#problems.findLast(problem => problem.text === text)
+    // A clock that was set back keeps nothing unsaid.
+    if (last !== undefined && Math.abs(at - last.at) < SAID_AGAIN_MS) return
+    this.#problems = [...this.#problems, { at, text }].slice(-KEPT)
     this.#say(text)
   }
 

@@ -18,7 +18,7 @@ if (parentPort !== null) {
 async function run({ database, socket }: ContextThreadData, tell: (message: FromContextThread) => void): Promise<() => Promise<void>> {
   const store = new SqliteContextStore(database)
   const desk = new ContextDesk({ store, wall: Date.now, monotonic: () => performance.now() })
-  const server = await startContextServer(desk, socket)
+  const server = await startContextServer(desk, socket, problem => tell({ type: 'problem', problem }))
   const prune = async (): Promise<void> => {
     try {
       while (await store.prune(Date.now(), PRUNE_AT_ONCE) > 0);

@@ -79,7 +79,11 @@ export function startLogWriter(options: LogWriterOptions): LogWriter {
         catchingUp.get(message.id)?.()
         catchingUp.delete(message.id)
       } else if (message.type === 'problem') options.onProblem?.(message.problem)
-      else if (message.type === 'key' || message.type === 'key-failed') keys.hear(message)
+      else if (message.type === 'key') keys.hear(message)
+      else if (message.type === 'key-failed') {
+        options.onProblem?.(`Idempotency keys cannot be written: ${message.problem}`)
+        keys.hear(message)
+      }
       else for (const record of message.records) for (const listener of listeners) listener(record)
     })
     worker.on('error', error => options.onProblem?.(`The log writer failed and is started again: ${error instanceof Error ? error.message : String(error)}`))
