@@ -59,16 +59,16 @@ it.each<[string, RawRequest['headers'], number]>([
   ['localhost', [['host', 'localhost:11434']], 200],
   ['an address', [['host', '[::1]:1']], 200],
   ['a name that is welcome', [['host', 'host.docker.internal:11434']], 200],
-])('%s is answered as configured', async (_who, headers, status) => {
+])('%s is answered as configured (check A1)', async (_who, headers, status) => {
   expect((await ask(headers)).status).toBe(status)
 })
 
-it('gives nothing but model calls: no admin API, no metrics, no page, no pass-through', async () => {
+it('gives nothing but model calls: no admin API, no metrics, no page, no pass-through (check A1)', async () => {
   for (const path of ['/admin/v1/keys', '/metrics', '/providers/sandbox/v1/models']) expect((await send({ method: 'GET', path, headers: [] })).status).toBe(404)
   expect((await send({ method: 'GET', path: '/', headers: [] })).body.toString()).toBe('Ollama is running')
 })
 
-it('the public port asks for a key as ever', async () => {
+it('the public port asks for a key as ever (check A1)', async () => {
   expect((await sendRaw(headrace.port, { headers: [['content-type', 'application/json']], body: body('sandbox/echo') })).status).toBe(401)
 })
 

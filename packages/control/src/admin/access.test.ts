@@ -41,6 +41,16 @@ test.each([
   expect((await ask('GET', '/admin/v1/status', headers)).statusCode).toBe(status)
 })
 
+test('an admin key is known by all of it: one that differs in one place, or is a part of it, opens nothing (check S2)', async () => {
+  const places = Array.from(ADMIN, (_, at) => at)
+  const nearly = [
+    ...places.map(at => `${ADMIN.slice(0, at)}${ADMIN[at] === '0' ? '1' : '0'}${ADMIN.slice(at + 1)}`), ...places.slice(1).map(at => ADMIN.slice(0, at)), ...places.slice(1).map(at => ADMIN.slice(at)),
+    ADMIN.toUpperCase(), `${ADMIN}0`, `0${ADMIN}`, ADMIN + ADMIN,
+  ]
+  const answers = await Promise.all(nearly.map(token => ask('GET', '/admin/v1/status', { authorization: `Bearer ${token}` })))
+  expect(nearly.filter((_, index) => answers[index]?.statusCode !== 401)).toEqual([])
+})
+
 test('a refusal has a constant shape and says nothing of the key', async () => {
   const answer = await ask('GET', '/admin/v1/keys', { 'x-api-key': 'hr_wrong_wrong' })
   expect(answer.json()).toEqual({ error: { message: expect.stringContaining('admin key'), type: 'invalid_request_error', code: 'invalid_api_key', param: null } })

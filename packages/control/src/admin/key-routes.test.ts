@@ -19,7 +19,7 @@ test('a new key is shown once, works when it is answered, and only its digest is
   expect(listed.body).not.toContain(hash('sha256', token))
 })
 
-test('a removed key is gone when it is answered', async () => {
+test('a removed key is gone when it is answered (check S2)', async () => {
   const { token, key } = (await admin.ask('POST', '/admin/v1/keys', ADMIN, { name: 'second', scopes: ['admin'] })).json()
   expect((await admin.ask('GET', '/admin/v1/keys', token)).statusCode).toBe(200)
   expect((await admin.ask('DELETE', `/admin/v1/keys/${key.keyId}`)).json()).toEqual({ removed: key.keyId })
