@@ -13,7 +13,7 @@ import { openAiResponses } from '../../packages/gateway/src/transformation/opena
 import { openAiResponsesTranslation } from '../../packages/gateway/src/transformation/openai-responses/translation.ts'
 import { Answer } from '../../packages/gateway/src/answer.ts'
 import { TranslatedAnswer } from '../../packages/gateway/src/translated-answer.ts'
-import { Translator, type Dialects, type Translated } from '../../packages/gateway/src/translation.ts'
+import { Translator, type Dialects, type TranslatedCall } from '../../packages/gateway/src/translation.ts'
 
 /**
  * One golden case, a text file `<client's dialect>--<provider's dialect>/<case>.wire`, in four sections between lines of `----`:
@@ -67,7 +67,7 @@ function splitRequest(request: string): { readonly head: { readonly path: string
 interface SentRequest {
   readonly x: Exchange
   /** Null = refused, or the fast lane. */
-  readonly translated: Translated | null
+  readonly translated: TranslatedCall | null
   /** Null = refused, or translated. */
   readonly fast: { readonly withholdUsage: boolean } | null
   readonly text: string
@@ -89,8 +89,9 @@ export function translateRequest(wire: WireCase): SentRequest {
     x.dropped = own === scanned.value ? '' : fieldName(wire.client, 'thoughts')
     return { x, translated: null, fast: { withholdUsage: !scanned.value.includeUsage }, text: Buffer.from(dialect.spliceRequest(own, x.target.modelJson, true), 'latin1').toString('utf8') }
   }
-  const translated = new Translator(DIALECTS, x, body, scanned.value.path === 'chat-array').translate(x.target)
+  const translated = new Translator(DIALECTS, x, body, scanned.value.path).translate(x.target)
   if (!translated.ok) return { x, translated: null, fast: null, text: `refused: ${translated.error.message}` }
+  if (translated.value.kind !== 'conversation') throw new Error('wire files hold conversations')
   x.dropped = translated.value.dropped
   x.approximated = translated.value.approximated
   return { x, translated: translated.value, fast: null, text: Buffer.from(translated.value.request.body, 'latin1').toString('utf8') }

@@ -1,5 +1,6 @@
 import type { CapacityRule } from './capacity.ts'
 import type { CoalescePolicy } from './coalescing.ts'
+import type { EmbeddingFormatId } from './embedding.ts'
 import type { Result } from './errors.ts'
 import type { ModelFacts } from './model-facts.ts'
 import type { Price } from './money.ts'
@@ -21,8 +22,8 @@ export type PassedOperation = 'pass-through'
 /** Model calls about pictures and sound, in OpenAI's shape alone: routed by their model, and their bytes go by uninterpreted. */
 export type MediaOperation = 'image-generation' | 'image-edit' | 'image-variation' | 'speech' | 'transcription' | 'translation'
 
-/** Where a request goes at a provider. Most dialects ask for a stream in the body; one has paths for it: events, or one JSON array. */
-export type PathName = Operation | MediaOperation | 'chat-stream' | 'chat-array'
+/** Where a request goes at a provider. Most dialects ask for a stream in the body; one has paths for it: events, or one JSON array. Some have a path for the embedding of one text beside that for many. */
+export type PathName = Operation | MediaOperation | 'chat-stream' | 'chat-array' | 'embedding'
 
 /** Where bytes go: scheme, host and port, and nothing else. Compared by identity; a credential is bound to one (invariant 9). */
 export interface Origin {
@@ -80,6 +81,8 @@ export interface Target {
   readonly modelJson: string
   /** It goes on with an answer whose beginning stands as the last message of the conversation. Left out = it does not. */
   readonly prefill?: boolean
+  /** What it speaks of embeddings; null = nothing. Left out = what goes with its dialect. */
+  readonly embeddings?: EmbeddingFormatId | null
   /** What its tokens cost; null or left out = nobody has said. */
   readonly price?: Price | null
   /** What the catalogue knows of it; null or left out = nothing. */

@@ -16,7 +16,7 @@ import { Rescue, rescueWay, restartEvent } from './rescue.ts'
 import type { SideAttempt, SideHeir } from './side-attempt.ts'
 import { tellCount, tellError } from './tell-client.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
-import { requestAtOnce, Translator, type Translated, type UnfitAnswer } from './translation.ts'
+import { requestAtOnce, speaksAlike, Translator, type Translated, type UnfitAnswer } from './translation.ts'
 
 /** The provider's answer to what the client sent: its own words are the client's to read. */
 const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'upstream-context-length'])
@@ -91,7 +91,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   /** Goes to a target that can take the request. One that cannot sees nothing, and so has no row (invariant 7). */
   #enter(target: Target): void {
     if (this.#rescue !== null) return this.#continue(target, this.#rescue)
-    if (target.dialect === this.#x.dialect && !this.#needsShape(target)) {
+    if (speaksAlike(this.#x, target) && !this.#needsShape(target)) {
       const objection = objectionOf(this.#prepared, this.#x, target)
       return objection === null ? this.#begin(target, null) : this.#cannotTake(objection)
     }
@@ -109,7 +109,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   #translatorOf(): Translator {
-    return this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.request.body, this.#prepared.path === 'chat-array', this.#layers.fetchPart)
+    return this.#translator ??= new Translator(this.#layers.dialects, this.#x, this.#prepared.request.body, this.#prepared.path, this.#layers.fetchPart)
   }
 
   #fetched(target: Target, error: GatewayError | null): void {
@@ -195,7 +195,7 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   requestFor(target: Target): Translated | null | undefined {
-    return target.dialect === this.#x.dialect && objectionOf(this.#prepared, this.#x, target) !== null ? undefined : requestAtOnce(this.#x, target, () => this.#translatorOf())
+    return speaksAlike(this.#x, target) && objectionOf(this.#prepared, this.#x, target) !== null ? undefined : requestAtOnce(this.#x, target, () => this.#translatorOf())
   }
 
   /** The first byte to the client decides: see `#progress`. */

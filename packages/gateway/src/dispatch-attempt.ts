@@ -1,5 +1,6 @@
 import { success, type EncodedRequest, type Exchange, type GatewayError, type ResponseHead, type Result, type Target, type UpstreamCall, type UpstreamHandler, type ClientSink } from '@headrace/contract'
 import { Answer } from './answer.ts'
+import { EmbeddingAnswer } from './embedding-answer.ts'
 import { timeoutsFor } from './orchestration/timeouts.ts'
 import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
 import { fitRequest, type FittedRequest } from './transformation/relay/fit-request.ts'
@@ -50,7 +51,11 @@ export function objectionOf(prepared: PreparedCall, x: Exchange, target: Target)
   return lossForbidden([...dropped.map(field => ({ field, loss: 'dropped', how: '' } as const)), ...approximated.map(field => ({ field, loss: 'approximated', how: '' } as const))])
 }
 
+/** Takes the answer of an attempt that began at the request's beginning. */
+export type ClientAnswer = Answer | TranslatedAnswer | EmbeddingAnswer
+
 /** What takes the answer whose head has come. */
-export function answerTo(prepared: PreparedCall, x: Exchange, translated: Translated | null, sink: ClientSink, status: number, head: ResponseHead): Answer | TranslatedAnswer {
-  return translated === null ? new Answer(x, prepared.dialect, sink, status, head, prepared.withholdUsage) : new TranslatedAnswer(x, translated, sink, status, head)
+export function answerTo(prepared: PreparedCall, x: Exchange, translated: Translated | null, sink: ClientSink, status: number, head: ResponseHead): ClientAnswer {
+  if (translated === null) return new Answer(x, prepared.dialect, sink, status, head, prepared.withholdUsage)
+  return translated.kind === 'embeddings' ? new EmbeddingAnswer(x, translated, sink, status, head) : new TranslatedAnswer(x, translated, sink, status, head)
 }

@@ -5,6 +5,7 @@ import { readCorrelation } from './edge/correlation.ts'
 import { readRequestTimeout } from './edge/request-timeout.ts'
 import type { DeltaHeaders, JourneyLayers, JourneyRequest } from './journey-request.ts'
 import { authorizationToken } from './orchestration/authenticate.ts'
+import { speaksAlike } from './translation.ts'
 import { claim, converse } from './ways-in.ts'
 
 /** From so many bytes on it matters what a request in another dialect comes to. */
@@ -45,7 +46,7 @@ export function createJourney(layers: JourneyLayers): Serve {
     const plan = snapshot.plan(x.model, principal.value)
     if (!plan.ok) return refuse(layers, x, dialect, sink, plan.error)
     x.plan = plan.value
-    if (body.length >= HEAVY_BYTES && plan.value.targets.some(target => target.dialect !== dialectId)) {
+    if (body.length >= HEAVY_BYTES && plan.value.targets.some(target => !speaksAlike(x, target))) {
       const denied = layers.memory.admitTranslation(body.length)
       if (denied !== null) return refuse(layers, x, dialect, sink, denied)
     }

@@ -126,6 +126,8 @@ const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operat
   ['/v1/messages/count_tokens', { dialect: 'anthropic-messages', operation: 'count-tokens' }],
   ['/api/chat', { dialect: 'ollama-chat', operation: 'chat' }],
   ['/api/generate', { dialect: 'ollama-chat', operation: 'chat' }],
+  ['/api/embed', { dialect: 'ollama-chat', operation: 'embeddings' }],
+  ['/api/embeddings', { dialect: 'ollama-chat', operation: 'embeddings' }],
 ])
 
 /** Paths of model calls: fixed ones, and those that hold the model's name. */

@@ -73,7 +73,7 @@ export class Shadow implements SideHolder {
     x.committedAt = x.status = 0
     x.route = x.responseBody = x.explanation = ''
     let translator: Translator | null = null
-    const translated = requestAtOnce(x, target, () => translator ??= new Translator(dialects, x, request.body, path === 'chat-array'))
+    const translated = requestAtOnce(x, target, () => translator ??= new Translator(dialects, x, request.body, path))
     if (translated === undefined) return null
     const turn = target.capacity == null ? null : capacity.takeNow(target.capacity, target, x)
     if (target.capacity != null && turn === null) return null

@@ -2,14 +2,12 @@ import {
   gatewayError,
   type ClientSink, type ErrorKind, type Exchange, type GatewayError, type Outcome, type ResponseHead, type Target, type UpstreamCall, type UpstreamHandler,
 } from '@headrace/contract'
-import type { Answer } from './answer.ts'
-import { answerTo, dispatchAttempt } from './dispatch-attempt.ts'
+import { answerTo, dispatchAttempt, type ClientAnswer } from './dispatch-attempt.ts'
 import type { IntentHolder } from './observability/journal.ts'
 import type { Turn } from './orchestration/capacity/turn.ts'
 import type { Lane } from './orchestration/health/lane.ts'
 import type { Admission } from './orchestration/limits/limiter.ts'
 import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
-import type { TranslatedAnswer } from './translated-answer.ts'
 import type { Translated } from './translation.ts'
 
 /** Whose attempt it is. */
@@ -50,7 +48,7 @@ export class SideAttempt implements UpstreamHandler, IntentHolder {
   /** Bytes of the answer at which the limits want to know of it: see `Limiter.beginAttempt`. */
   readonly progressAt: number
   ticket = 0
-  answer: Answer | TranslatedAnswer | null = null
+  answer: ClientAnswer | null = null
   call: UpstreamCall | null = null
   heir: SideHeir | null = null
   readonly #holder: SideHolder

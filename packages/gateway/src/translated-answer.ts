@@ -6,7 +6,7 @@ import { keptSent, REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './a
 import { AnswerCut } from './transformation/neutral/answer-cut.ts'
 import { StructuredAnswer } from './transformation/neutral/structured-output.ts'
 import { brokenFinish, classifyFitted, fitRefusal, hiddenRefusal, neutralFinish } from './transformation/relay/fit-answer.ts'
-import { lossHeaders, type Translated, type UnfitAnswer } from './translation.ts'
+import { lossHeaders, type TranslatedCall, type UnfitAnswer } from './translation.ts'
 
 /** Characters of a finish reason that are kept on record. */
 const FINISH_LIMIT = 64
@@ -19,7 +19,7 @@ const PROBLEM_LIMIT = 300
  */
 export class TranslatedAnswer implements AttemptAnswer {
   #x: Exchange
-  readonly #translated: Translated
+  readonly #translated: TranslatedCall
   readonly #sink: ClientSink
   readonly #head: ResponseHead
   readonly #refused: boolean
@@ -41,7 +41,7 @@ export class TranslatedAnswer implements AttemptAnswer {
   readonly #keepSent: boolean
   sent: string | null = ''
 
-  constructor(x: Exchange, translated: Translated, sink: ClientSink, status: number, head: ResponseHead) {
+  constructor(x: Exchange, translated: TranslatedCall, sink: ClientSink, status: number, head: ResponseHead) {
     this.#x = x
     this.#translated = translated
     this.#sink = sink

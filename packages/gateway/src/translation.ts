@@ -1,7 +1,8 @@
 import {
   failure, gatewayError, success,
-  type AnswerFacts, type Call, type DialectId, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
+  type AnswerFacts, type Call, type DialectId, type EmbeddingCall, type EmbeddingFormat, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type PathName, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
 } from '@headrace/contract'
+import { EMBEDDING_FORMATS, FORMAT_OF_DIALECT } from './transformation/embeddings/formats.ts'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 import { clientFieldName, fieldName } from './transformation/neutral/field-names.ts'
 import { fitToolNames } from './transformation/neutral/tool-names.ts'
@@ -20,9 +21,27 @@ export interface Dialects {
   readonly translating: Readonly<Record<DialectId, TranslatingDialect>>
 }
 
-/** One request in the dialect of one target, and how its answer comes back. */
-export interface Translated {
+/** One request in the terms of one target, and how its answer comes back. */
+export type Translated = TranslatedCall | TranslatedEmbeddings
+
+interface TranslatedRequest {
   readonly request: EncodedRequest
+  /** All that it loses. */
+  readonly notes: readonly TranslationNote[]
+  /** Names of fields, fit for a header; '' = none. */
+  readonly dropped: string
+  readonly approximated: string
+}
+
+export interface TranslatedEmbeddings extends TranslatedRequest {
+  readonly kind: 'embeddings'
+  readonly call: EmbeddingCall
+  readonly client: { readonly relay: RelayDialect, readonly format: EmbeddingFormat }
+  readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect, readonly format: EmbeddingFormat }
+}
+
+export interface TranslatedCall extends TranslatedRequest {
+  readonly kind: 'conversation'
   readonly client: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly facts: AnswerFacts
@@ -30,11 +49,6 @@ export interface Translated {
   readonly output: ShapedOutput | null
   /** From names of tools that the target takes to the client's; null = the client's own. */
   readonly toolNames: ReadonlyMap<string, string> | null
-  /** All that it loses. */
-  readonly notes: readonly TranslationNote[]
-  /** Names of fields, fit for a header; '' = none. */
-  readonly dropped: string
-  readonly approximated: string
 }
 
 /** An answer that is not what its schema demands, and why. */
@@ -49,18 +63,19 @@ export class Translator {
   readonly #x: Exchange
   readonly #body: Buffer
   readonly #fetchPart: FetchPart | null
-  readonly #array: boolean
+  readonly #path: PathName
   #call: Result<Call> | null = null
+  #embeddings: Result<EmbeddingCall> | null = null
   /** What was fetched so far, by URL. */
   #sources: ReadonlyMap<string, Source> = new Map()
   #fetching: AbortController | null = null
 
-  /** `array`: the client wants its stream as one JSON array. */
-  constructor(dialects: Dialects, x: Exchange, body: Buffer, array: boolean, fetchPart: FetchPart | null = null) {
+  /** `path`: where the request would go at a provider of its own dialect. */
+  constructor(dialects: Dialects, x: Exchange, body: Buffer, path: PathName, fetchPart: FetchPart | null = null) {
     this.#dialects = dialects
     this.#x = x
     this.#body = body
-    this.#array = array
+    this.#path = path
     this.#fetchPart = fetchPart
   }
 
@@ -97,8 +112,9 @@ export class Translator {
   /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. `unfit`: the answer that did not fit its schema, to be mended. */
   translate(target: Target, unfit: UnfitAnswer | null = null): Result<Translated> {
     const x = this.#x
+    if (x.operation === 'embeddings') return this.#translateEmbeddings(target)
     if (x.operation !== 'chat') {
-      return failure(gatewayError('invalid-request', `The model's provider speaks ${target.dialect}, which has no such operation (${x.operation}). Name a model of another provider.`, { param: 'model' }))
+      return failure(hasNoSuch(target, x))
     }
     const { relay, translating } = this.#dialects
     const call = this.#decode()
@@ -112,15 +128,33 @@ export class Translator {
     const notes = output === null ? request.value.notes : [...request.value.notes, formatNote(x.dialect, output.how)]
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
     return success({
+      kind: 'conversation',
       request: request.value,
       client: { relay: relay[x.dialect], translating: translating[x.dialect] },
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
-      facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage, call: call.value, array: this.#array },
+      facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage, call: call.value, array: this.#path === 'chat-array' },
       output,
       toolNames: named.names,
       notes,
       dropped: listNotes(notes, 'dropped'),
       approximated: listNotes(notes, 'approximated'),
+    })
+  }
+
+  #translateEmbeddings(target: Target): Result<Translated> {
+    const x = this.#x
+    const { relay, translating } = this.#dialects
+    const [own, theirs] = [embeddingsOf(x), embeddingsAt(target)]
+    if (own === null || theirs === null) return failure(hasNoSuch(target, x))
+    const call = this.#embeddings ??= own.decodeRequest(this.#body, { model: x.model, single: this.#path === 'embedding' })
+    if (!call.ok) return call
+    const request = theirs.encodeRequest(call.value, target)
+    if (!request.ok) return request
+    const { notes } = request.value
+    if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
+    return success({
+      kind: 'embeddings', request: request.value, call: call.value, client: { relay: relay[x.dialect], format: own },
+      provider: { relay: relay[target.dialect], translating: translating[target.dialect], format: theirs }, notes, dropped: listNotes(notes, 'dropped'), approximated: listNotes(notes, 'approximated'),
     })
   }
 
@@ -164,10 +198,24 @@ export function encodeFor(translating: TranslatingDialect, call: Call, target: T
   return success({ ...request.value, body: fitted.value.body, notes: [...request.value.notes, ...told(fitted.value.dropped, 'dropped'), ...told(fitted.value.approximated, 'approximated')] })
 }
 
+/** What a target speaks of embeddings; null = it makes none. */
+const embeddingsAt = ({ dialect, embeddings = FORMAT_OF_DIALECT[dialect] }: Target): EmbeddingFormat | null => embeddings === null ? null : EMBEDDING_FORMATS[embeddings]
+
+/** What a client speaks of them. */
+const embeddingsOf = ({ dialect }: Exchange): EmbeddingFormat | null => FORMAT_OF_DIALECT[dialect] === null ? null : EMBEDDING_FORMATS[FORMAT_OF_DIALECT[dialect]]
+
+/** Client and target speak alike: what one wrote, the other reads as it is. */
+export function speaksAlike(x: Exchange, target: Target): boolean {
+  return x.operation === 'embeddings' ? embeddingsOf(x) === embeddingsAt(target) : x.dialect === target.dialect
+}
+
+const hasNoSuch = (target: Target, { operation }: Exchange): GatewayError =>
+  gatewayError('invalid-request', `The model's provider speaks ${target.dialect}, which has no such operation (${operation}). Name a model of another provider.`, { param: 'model' })
+
 /** The request as a target takes it, at once and without a fetch: null = as its client wrote it, undefined = it cannot be had so. */
 export function requestAtOnce(x: Exchange, target: Target, translatorOf: () => Translator): Translated | null | undefined {
   const shaped = target.structuredOutput !== undefined && target.structuredOutput !== 'native' && x.operation === 'chat' && translatorOf().wantsStructure()
-  if (target.dialect === x.dialect && !shaped) return null
+  if (speaksAlike(x, target) && !shaped) return null
   const translator = translatorOf()
   const translated = translator.isPrepared(target) ? translator.translate(target) : null
   return translated?.ok === true ? translated.value : undefined

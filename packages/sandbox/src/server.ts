@@ -9,13 +9,15 @@ import { PrefixCache } from './engine/prefix-cache.ts'
 import { QuotaBook, quotaHeaders, type QuotaReport } from './engine/quota-book.ts'
 import { isObject, type Answer, type Body, type EngineDialect, type Route } from './dialect.ts'
 import { anthropic } from './anthropic/dialect.ts'
+import { cohere } from './cohere/dialect.ts'
 import { google } from './google/dialect.ts'
+import { ollama } from './ollama/dialect.ts'
 import { openai } from './openai/dialect.ts'
 import { responses } from './responses/dialect.ts'
 import { invalid, simulatedRefusal, type Refusal } from './refusal.ts'
 
 /** Each path belongs to the first that takes it; what none takes is refused in the last one's words. */
-const DIALECTS = [anthropic, google, responses, openai] as const satisfies readonly EngineDialect[]
+const DIALECTS = [anthropic, google, ollama, cohere, responses, openai] as const satisfies readonly EngineDialect[]
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 export interface SandboxOptions {

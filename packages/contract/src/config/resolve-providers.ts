@@ -94,10 +94,12 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
     ...structureOf(settings, known),
     ...(settings.prefill == null ? {} : { prefill: settings.prefill }),
     // Another dialect there is another server's: what its vendor does otherwise is not known.
-    ...(known?.quirks === undefined || (settings.dialect != null && settings.dialect !== known.dialect) ? {} : { quirks: known.quirks }),
+    ...(known === undefined || (settings.dialect != null && settings.dialect !== known.dialect) ? {} : differencesOf(known)),
     models: settings.models ?? known?.models ?? [],
   }
 }
+
+const differencesOf = ({ quirks, embeddings }: KnownProvider): Pick<ProviderConfig, 'quirks' | 'embeddings'> => ({ ...(quirks === undefined ? {} : { quirks }), ...(embeddings === undefined ? {} : { embeddings }) })
 
 const structureOf = ({ structured_output }: ProviderFile, known: KnownProvider | undefined): Pick<ProviderConfig, 'structuredOutput'> => {
   const structuredOutput = structured_output ?? known?.structuredOutput

@@ -61,9 +61,15 @@ export function compileTargets(provider: CompiledProvider, model: string, timeou
   const ids = config.credentials.length === 0 ? [null] : config.credentials.map(credential => credential.id)
   const facts = findFacts(provider.facts, model)
   const shared = {
-    provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: operationPaths(config.dialect, provider.base, model, config.apiVersion), headers: provider.headers,
+    provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: pathsOf(provider, model), headers: provider.headers,
     ...compileTimeouts([config.timeouts, tables.timeouts.find(name)?.timeouts, timeouts], facts?.firstToken ?? 'normal'), name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, structuredOutput: config.structuredOutput ?? 'native', modelJson: asciiJson(model),
     prefill: config.prefill ?? facts?.capabilities.prefill === true, price: tables.prices.find(name)?.price ?? facts?.price ?? null, facts, capacity: tables.capacity.find(name), quirks: config.quirks ?? null,
+    ...(config.embeddings === undefined ? {} : { embeddings: config.embeddings.format }),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
+}
+
+function pathsOf({ config, base }: CompiledProvider, model: string): Target['paths'] {
+  const paths = operationPaths(config.dialect, base, model, config.apiVersion)
+  return config.embeddings === undefined ? paths : Object.freeze({ ...paths, embeddings: new URL(config.embeddings.path, `http://provider${base}/`).pathname, embedding: '' })
 }

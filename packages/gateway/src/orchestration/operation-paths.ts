@@ -11,13 +11,13 @@ const MEDIA = Object.freeze({
 
 /** Where a dialect's operations live below the base path; '' = it has none such. */
 const OPERATION_PATHS = Object.freeze({
-  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '', ...MEDIA },
-  'openai-responses': { chat: '/responses', completion: '', embeddings: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '', ...MEDIA },
-  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '', ...NO_MEDIA },
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', embedding: '', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '', ...MEDIA },
+  'openai-responses': { chat: '/responses', completion: '', embeddings: '/embeddings', embedding: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '', ...MEDIA },
+  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', embedding: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '', ...NO_MEDIA },
   // Answers to a prompt have another shape there, and a path of their own.
-  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate', ...NO_MEDIA },
+  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '/api/embed', embedding: '/api/embeddings', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate', ...NO_MEDIA },
   'google-gemini': {
-    chat: `/${MODEL}:generateContent`, completion: '', embeddings: '', 'count-tokens': `/${MODEL}:countTokens`,
+    chat: `/${MODEL}:generateContent`, completion: '', embeddings: `/${MODEL}:batchEmbedContents`, embedding: `/${MODEL}:embedContent`, 'count-tokens': `/${MODEL}:countTokens`,
     'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`, ...NO_MEDIA,
   },
 } as const satisfies Record<DialectId, Record<PathName, string>>)
@@ -30,7 +30,7 @@ export function operationPaths(dialect: DialectId, base: string, model: string, 
   const at = (path: string): string => path === '' ? '' : root + path.replace(MODEL, () => resource) + query
   const paths = OPERATION_PATHS[dialect]
   return Object.freeze({
-    chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), 'count-tokens': at(paths['count-tokens']),
+    chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), embedding: at(paths.embedding), 'count-tokens': at(paths['count-tokens']),
     'chat-stream': at(paths['chat-stream']), 'chat-array': at(paths['chat-array']),
     'image-generation': at(paths['image-generation']), 'image-edit': at(paths['image-edit']), 'image-variation': at(paths['image-variation']),
     speech: at(paths.speech), transcription: at(paths.transcription), translation: at(paths.translation),

@@ -6,18 +6,23 @@ import { checkContents } from './check-contents.ts'
 import { checkSchema } from './check-schema.ts'
 import { COUNT, REQUEST } from './request-shape.ts'
 
+/** A request without a key. */
+export function checkCaller(headers: IncomingHttpHeaders, query: URLSearchParams): Refusal | null {
+  return (headers['x-goog-api-key'] ?? query.get('key') ?? '') !== '' ? null
+    : { ...invalid("Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API."), status: 403 }
+}
+
 /** A request that the vendor would refuse: the first thing that is wrong with it. `body` has JSON names. */
 export function checkRequest(operation: 'content' | 'count', body: Body, headers: IncomingHttpHeaders, query: URLSearchParams): Refusal | null {
-  if ((headers['x-goog-api-key'] ?? query.get('key') ?? '') === '') {
-    return { ...invalid("Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API."), status: 403 }
-  }
+  const stranger = checkCaller(headers, query)
+  if (stranger !== null) return stranger
   const flaw = object(operation === 'count' ? COUNT : REQUEST)(body, [])
   const whole = operation === 'count' ? isObject(body['generateContentRequest']) ? body['generateContentRequest'] : body : body
   const problem = flaw !== null ? wordsOf(flaw) : checkTools(whole) ?? checkFormat(whole) ?? checkThinking(whole) ?? checkContents(whole)
   return problem === null ? null : invalid(problem)
 }
 
-function wordsOf({ path, message, kind }: Flaw): string {
+export function wordsOf({ path, message, kind }: Flaw): string {
   const names = path.map((name) => typeof name === 'number' ? `[${name}]` : name)
   if (kind === 'unknown') return `Invalid JSON payload received. Unknown name "${String(path.at(-1))}" at '${names.slice(0, -1).join('.')}': Cannot find field.`
   return `Invalid value at '${names.join('.')}': ${message}`

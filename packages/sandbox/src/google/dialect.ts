@@ -6,13 +6,14 @@ import { parseBehaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, promptTokens } from '../engine/generate.ts'
 import { cachedTokens } from '../openai/cached-tokens.ts'
 import { invalid, type Refusal } from '../refusal.ts'
-import { checkRequest } from './check-request.ts'
+import { checkCaller, checkRequest } from './check-request.ts'
+import { answerEmbed } from './embed.ts'
 import { jsonNames } from './json-names.ts'
 import { readPrompt } from './read-prompt.ts'
 import { refusalBody } from './refusal.ts'
 import { renderAnswer, renderFrames } from './render.ts'
 
-const CALL = /^\/v1(?:beta)?\/models\/(.+):(generateContent|streamGenerateContent|countTokens)$/
+const CALL = /^\/v1(?:beta)?\/models\/(.+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)$/
 const MODELS = /^\/v1(beta)?\/models(?:\/(.+))?$/
 
 /** Google's Gemini API, as strict as the vendor's own: what it would refuse is refused, in its words. */
@@ -39,8 +40,9 @@ export const google: EngineDialect = Object.freeze({
 const unknown = (name: string): Refusal => ({ ...invalid(`models/${name} is not found for API version v1beta, or is not supported for generateContent.`, 'model', 'model-not-found'), status: 404 })
 
 function answer({ operation, behaviour, body: given, headers, query, cache }: Asked): Answer {
-  if (behaviour.base === 'embed') return { kind: 'refusal', refusal: unknown(behaviour.name) }
   const body = jsonNames(given) as Body // an object stays one
+  if (operation === 'embedContent' || operation === 'batchEmbedContents') return unregistered(headers, query) ?? answerEmbed(operation, behaviour, body)
+  if (behaviour.base === 'embed') return { kind: 'refusal', refusal: unknown(behaviour.name) }
   const refusal = checkRequest(operation === 'countTokens' ? 'count' : 'content', body, headers, query)
   if (refusal !== null) return { kind: 'refusal', refusal }
   const prompt = readPrompt(isObject(body['generateContentRequest']) ? body['generateContentRequest'] : body)
@@ -51,6 +53,11 @@ function answer({ operation, behaviour, body: given, headers, query, cache }: As
   if (operation === 'generateContent') return { kind: 'json', json: JSON.stringify(renderAnswer(envelope, generation)), tokens: generation.choices.reduce((sum, choice) => sum + choiceTokens(choice), 0) }
   const events = query.get('alt') === 'sse'
   return { kind: 'stream', frames: renderFrames(envelope, generation, events), contentType: events ? 'text/event-stream' : 'application/json; charset=UTF-8' }
+}
+
+function unregistered(headers: IncomingHttpHeaders, query: URLSearchParams): Answer | null {
+  const refusal = checkCaller(headers, query)
+  return refusal === null ? null : { kind: 'refusal', refusal }
 }
 
 function showsThoughts(body: Body): boolean {

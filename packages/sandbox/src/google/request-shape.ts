@@ -4,7 +4,7 @@ const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 const FUNCTION_NAME = /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/
 
 /** A whole number; JSON of a protocol buffer may write it as a string. */
-const count = (least: number, most: number): Shape => (value, path) => {
+export const count = (least: number, most: number): Shape => (value, path) => {
   const told = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
   if (typeof told === 'number' && Number.isInteger(told) && told >= least && told <= most) return null
   return { path, kind: 'value', message: `must be a whole number from ${least} to ${most}` }

@@ -1,16 +1,18 @@
-import type { Operation } from '@headrace/contract'
+import type { Operation, PathName } from '@headrace/contract'
 
 /** The path of a call as Google writes it: `/v1beta/models/NAME:METHOD`. Names may hold colons and slashes, so the last colon counts. */
 const PATH = /^\/v1(?:beta)?\/(models|tunedModels)\/(.+):([A-Za-z]+)$/
 
-const METHODS: ReadonlyMap<string, { readonly operation: Operation, readonly stream: boolean }> = new Map([
+const METHODS: ReadonlyMap<string, Omit<PathCall, 'model'>> = new Map([
   ['generateContent', { operation: 'chat', stream: false }],
   ['streamGenerateContent', { operation: 'chat', stream: true }],
   ['countTokens', { operation: 'count-tokens', stream: false }],
+  ['embedContent', { operation: 'embeddings', stream: false, path: 'embedding' }],
+  ['batchEmbedContents', { operation: 'embeddings', stream: false }],
 ])
 
-/** A call as its path tells it. */
-export interface PathCall { readonly model: string, readonly operation: Operation, readonly stream: boolean }
+/** A call as its path tells it. `path`: where it goes, where that is another than its operation's. */
+export interface PathCall { readonly model: string, readonly operation: Operation, readonly stream: boolean, readonly path?: PathName }
 
 /** Null = the path is no call, or its model's name is not valid percent-encoding. */
 export function readCallPath(path: string): PathCall | null {
@@ -22,7 +24,7 @@ export function readCallPath(path: string): PathCall | null {
 }
 
 const ROUTES: ReadonlyMap<Operation, { readonly dialect: 'google-gemini', readonly operation: Operation }> = new Map(
-  (['chat', 'count-tokens'] as const).map(operation => [operation, Object.freeze({ dialect: 'google-gemini', operation })]))
+  (['chat', 'count-tokens', 'embeddings'] as const).map(operation => [operation, Object.freeze({ dialect: 'google-gemini', operation })]))
 
 /** Which call a path is; undefined = none of this dialect. Asked only for paths that are no fixed ones. */
 export function geminiRoute(path: string): { readonly dialect: 'google-gemini', readonly operation: Operation } | undefined {

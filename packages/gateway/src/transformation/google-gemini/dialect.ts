@@ -1,3 +1,4 @@
+import { JsonView } from '@headrace/bytes'
 import type { RelayDialect, ScannedRequest } from '@headrace/contract'
 import { FOREIGN_MARK_BASE64 } from '../neutral/opaque-tag.ts'
 import { withoutForeignBlobs, type BlobPlace } from '../relay/foreign-blobs.ts'
@@ -16,7 +17,23 @@ const BLOBS: BlobPlace = Object.freeze({ mark: FOREIGN_MARK_BASE64, list: 'conte
 
 /** The model stands in the path; where the body names it too, it names the same. */
 function splice(scanned: ScannedRequest, modelJson: string): string {
-  return scanned.modelSpan.start < 0 ? scanned.text : spliceRequest(scanned, /^"(?:models|tunedModels)\//.test(modelJson) ? modelJson : `"models/${modelJson.slice(1)}`, false)
+  const name = /^"(?:models|tunedModels)\//.test(modelJson) ? modelJson : `"models/${modelJson.slice(1)}`
+  if (scanned.path === 'embeddings') return spliceBatch(scanned.text, name)
+  return scanned.modelSpan.start < 0 ? scanned.text : spliceRequest(scanned, name, false)
+}
+
+/** Each request of a batch names the model. */
+function spliceBatch(text: string, name: string): string {
+  const requests = JsonView.parse(text)?.get('requests').elements() ?? []
+  let spliced = ''
+  let at = 0
+  for (const request of requests) {
+    const model = request.get('model')
+    if (!model.given) continue
+    spliced += text.slice(at, model.start) + name
+    at = model.end
+  }
+  return spliced + text.slice(at)
 }
 
 /** Google's Gemini API, in the fast lane. Its streams tell their usage unasked: there is no usage option. */

@@ -40,7 +40,7 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
   if (!counts.ok) return counts
   return success({
     text, model, stream,
-    path: !stream ? operation : asksForEvents(head.query) ? 'chat-stream' : 'chat-array',
+    path: !stream ? call.path ?? operation : asksForEvents(head.query) ? 'chat-stream' : 'chat-array',
     includeUsage: true, user: '', metadata: '',
     ...counts.value,
     modelSpan: operation === 'count-tokens' ? wrappedModel(body, text, wrapped, limits.jsonDepth) ?? spanAt(scan, MODEL) : spanAt(scan, MODEL),

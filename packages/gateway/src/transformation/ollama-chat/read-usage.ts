@@ -18,7 +18,9 @@ export function readJsonUsage(body: Buffer | string): { readonly usage: Usage, r
   const text = typeof body === 'string' ? body : body.latin1Slice()
   const whole = asObject(parseJson(text))
   if (whole !== null) return { usage: readUsage(whole), finishReason: readDoneReason(whole) }
-  const from = text.lastIndexOf('"done":')
+  // Embeddings are not done: their counts stand behind the vectors.
+  const done = text.lastIndexOf('"done":')
+  const from = done < 0 ? text.lastIndexOf('"total_duration":') : done
   const tail = from < 0 ? null : asObject(parseJson(`{${text.slice(from)}`))
   return { usage: readUsage(tail), finishReason: readDoneReason(tail) }
 }

@@ -8,6 +8,8 @@ const MODEL = 0, STREAM = 1, OPTIONS = 2
 const OPTION_NAMES = ['num_predict', 'temperature', 'seed']
 const LATEST = ':latest'
 
+/** The embedding of one text, in another shape than those of many. */
+export const EMBEDDING_PATH = '/api/embeddings'
 /** Answers to a prompt rather than to a conversation: another path, and another shape of answers. */
 export const GENERATE_PATH = '/api/generate'
 
@@ -26,14 +28,14 @@ export function scanRequest(body: Buffer, operation: Operation, limits: { readon
   const model = readModel(text, modelSpan)
   if (typeof model !== 'string') return failure(model)
   const streamSpan = spanAt(scan, STREAM)
-  const stream = streamSpan.start < 0 || text.startsWith('null', streamSpan.start) ? true : readFlag(text, streamSpan)
+  const stream = operation === 'embeddings' ? false : streamSpan.start < 0 || text.startsWith('null', streamSpan.start) ? true : readFlag(text, streamSpan)
   if (stream === null) return invalid('"stream" must be true or false.', 'stream')
   const options = spanAt(scan, OPTIONS)
   const inner = options.start < 0 || text.startsWith('null', options.start) ? null : scanMembers(body, text, OPTION_NAMES, limits.jsonDepth, true, options.start, options.end)
   if (inner !== null && inner.status !== 'ok') return invalid('"options" is not a valid object, or names an option twice.', 'options')
   return success({
     text, model: model.endsWith(LATEST) && model.length > LATEST.length ? model.slice(0, -LATEST.length) : model, stream,
-    path: head.path === GENERATE_PATH ? 'chat-array' : operation,
+    path: head.path === GENERATE_PATH ? 'chat-array' : head.path === EMBEDDING_PATH ? 'embedding' : operation,
     includeUsage: true, user: '', metadata: '', choices: 1,
     maxTokens: inner === null ? -1 : readCount(text, spanAt(inner, 0)),
     deterministic: inner !== null && isDeterministic(text, inner, 1, 2),

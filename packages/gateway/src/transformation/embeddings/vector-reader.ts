@@ -1,0 +1,76 @@
+import { scanMembers } from '@headrace/bytes'
+import { failure, gatewayError, success, type EmbeddingDecoder, type EmbeddingsTold, type GatewayError, type Result } from '@headrace/contract'
+import { asObject, parseJson } from '../relay/json-value.ts'
+import { ElementCutter } from './element-cutter.ts'
+
+/** Characters of one vector in an answer (65,536 numbers), and of all else. */
+const VECTOR_LIMIT = 2 ** 21
+const REST_LIMIT = 2 ** 24
+/** What an array of numbers consists of. */
+const NUMBERS = /^\[[-+\d.eE,\s]+\]$/
+
+/** Where a format's answers have their vectors. */
+export interface VectorPlace {
+  /** From the root to the array of them. */
+  readonly path: readonly string[]
+  /** The member of an element that is its vector; null = the element is one. */
+  readonly member: string | null
+  /** The member that says which input it belongs to, where there is one. */
+  readonly index?: string
+  /** Of the answer without its vectors. */
+  readonly told: (rest: Readonly<Record<string, unknown>>) => EmbeddingsTold
+}
+
+/** Reads answers of a format, one vector at a time. */
+export class VectorReader implements EmbeddingDecoder {
+  readonly #place: VectorPlace
+  readonly #count: number
+  readonly #names: readonly string[]
+  readonly #cutter: ElementCutter
+  #seen = 0
+  error: GatewayError | null = null
+
+  /** `count`: vectors that are due. */
+  constructor(place: VectorPlace, count: number) {
+    this.#place = place
+    this.#count = count
+    this.#names = place.member === null ? [] : place.index === undefined ? [place.member] : [place.member, place.index]
+    this.#cutter = new ElementCutter(place.path, VECTOR_LIMIT, REST_LIMIT)
+  }
+
+  push(text: string, emit: (vector: string) => void): void {
+    if (this.error !== null) return
+    this.#cutter.push(text, element => {
+      if (this.error !== null) return
+      const vector = this.#vectorOf(element)
+      if (vector === null || !NUMBERS.test(vector)) this.error = protocol('The provider\'s answer holds something that is no embedding.')
+      else if (this.#seen >= this.#count) this.error = protocol(`The provider answered with more embeddings than the ${this.#count} that it was asked for.`)
+      else {
+        this.#seen++
+        emit(vector)
+      }
+    })
+    if (this.#cutter.broken) this.error ??= protocol('The provider\'s answer is no list of embeddings, or one of a size that cannot be.')
+  }
+
+  end(): Result<EmbeddingsTold> {
+    if (this.error !== null) return failure(this.error)
+    const rest = asObject(parseJson(this.#cutter.rest))
+    if (rest === null) return failure(protocol('The provider\'s answer is not a JSON object, or not a whole one.'))
+    if (this.#seen < this.#count) return failure(protocol(`The provider answered with ${this.#seen} embeddings where ${this.#count} were asked for.`))
+    return success(this.#place.told(rest))
+  }
+
+  /** Null = there is none, or it is another input's. */
+  #vectorOf(element: string): string | null {
+    if (this.#place.member === null) return element
+    const scan = scanMembers(Buffer.from(element, 'latin1'), element, this.#names, 8)
+    if (scan.status !== 'ok') return null
+    const [start = -1, index = -1] = scan.starts
+    const [end = -1, indexEnd = -1] = scan.ends
+    if (start < 0 || (index >= 0 && Number(element.slice(index, indexEnd)) !== this.#seen)) return null
+    return element.slice(start, end)
+  }
+}
+
+const protocol = (message: string): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus: 200 })

@@ -1,0 +1,108 @@
+import { GoogleGenAI } from '@google/genai'
+import { Ollama } from 'ollama'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startSandbox, type Sandbox } from '../../packages/sandbox/src/main.ts'
+import { sendRaw, type RawAnswer } from '../harness/http-client.ts'
+import { API_KEY, startHeadrace, type Headrace } from '../harness/start-headrace.ts'
+
+const PROVIDERS = ['openai', 'google', 'oll', 'coh'] as const
+const KEY = 'sk-sandbox-0123456789abcdef'
+let sandbox: Sandbox
+let headrace: Headrace
+let openai: OpenAI
+let genai: GoogleGenAI
+let ollama: Ollama
+
+beforeAll(async () => {
+  sandbox = await startSandbox()
+  const url = `http://${sandbox.host}:${sandbox.port}`
+  headrace = await startHeadrace({
+    config: {
+      providers: {
+        openai: { base_url: `${url}/v1`, credentials: [KEY] }, google: { base_url: `${url}/v1beta`, dialect: 'google-gemini', credentials: [KEY] },
+        oll: { base_url: url, dialect: 'ollama-chat', credentials: [] }, coh: { like: 'cohere', base_url: `${url}/compatibility/v1`, credentials: [KEY] }, claude: { base_url: `${url}/v1`, dialect: 'anthropic-messages', credentials: [KEY] },
+      },
+      models: {
+        ...Object.fromEntries(PROVIDERS.map(provider => [`${provider}-vectors`, [`${provider}/embed`]])),
+        second: ['google/embed:status=503', 'oll/embed'], lying: ['oll/embed:error_body', 'openai/embed'], strict: { targets: ['oll/embed'], strict: true }, claude: ['claude/echo'], spare: ['claude/echo', 'coh/embed'],
+      },
+      prices: { 'oll/embed': { input: 1, output: 0 } },
+    },
+  })
+  openai = new OpenAI({ apiKey: API_KEY, baseURL: `${headrace.url}/v1`, maxRetries: 0 })
+  genai = new GoogleGenAI({ apiKey: API_KEY, httpOptions: { baseUrl: headrace.url, retryOptions: { attempts: 1 } } })
+  ollama = new Ollama({ host: headrace.url, headers: { authorization: `Bearer ${API_KEY}` } })
+}, 20_000)
+afterAll(async () => {
+  await headrace?.stop()
+  await sandbox?.close()
+})
+
+const TEXTS = ['The river is high.', 'Köln']
+const post = (path: string, body: object): Promise<RawAnswer> => sendRaw(headrace.port, { path, body: JSON.stringify(body), headers: [['authorization', `Bearer ${API_KEY}`], ['content-type', 'application/json']] })
+const rounded = (vectors: readonly (readonly number[])[]): readonly number[][] => vectors.map(vector => vector.map(Math.fround))
+
+describe.each(PROVIDERS)('embeddings of a model at %s', provider => {
+  const model = `${provider}-vectors`
+  const vectors = async (): Promise<readonly number[][]> => rounded((await ollama.embed({ model, input: TEXTS, dimensions: 256 })).embeddings)
+
+  it('are the same for the clients of OpenAI, Google and Ollama', async () => {
+    const expected = await vectors()
+    expect(expected.map(vector => vector.length)).toEqual([256, 256])
+    // Asks for base64, and reads it.
+    const listed = await openai.embeddings.create({ model, input: TEXTS, dimensions: 256 })
+    expect(rounded(listed.data.map(({ embedding }) => embedding))).toEqual(expected)
+    expect(listed.usage.prompt_tokens).toBeGreaterThan(0)
+    const floats = await openai.embeddings.create({ model, input: TEXTS, encoding_format: 'float' })
+    expect(rounded(floats.data.map(({ embedding }) => embedding))).toEqual(expected)
+    const google = await genai.models.embedContent({ model, contents: TEXTS, config: { outputDimensionality: 256 } })
+    expect(rounded((google.embeddings ?? []).map(({ values = [] }) => values))).toEqual(expected)
+  })
+
+  it('come one at a time, too', async () => {
+    const [, expected] = await vectors()
+    const [older, google] = await Promise.all([ollama.embeddings({ model, prompt: 'Köln' }), post(`/v1beta/models/${model}:embedContent`, { content: { parts: [{ text: 'Köln' }] } })])
+    expect(older.embedding.map(Math.fround)).toEqual(expected)
+    expect((JSON.parse(google.body.toString()) as { readonly embedding: { readonly values: readonly number[] } }).embedding.values.map(Math.fround)).toEqual(expected)
+  })
+
+  it('of 300 texts come whole, and are on record', async () => {
+    const count = provider === 'google' ? 100 : provider === 'coh' ? 96 : 300
+    const texts = Array.from({ length: count }, (_, at) => `text ${at}`)
+    const many = `${provider}/embed:dims=300`
+    const listed = await openai.embeddings.create({ model: many, input: texts, encoding_format: 'float' })
+    expect(listed.data.map(({ index }) => index)).toEqual(texts.map((_, at) => at))
+    expect(await headrace.logs(`model=${encodeURIComponent(many)}`)).toMatchObject([{ operation: 'embeddings', dialect: 'openai-chat', outcome: 'settled', inputTokens: listed.usage.prompt_tokens }])
+  })
+})
+
+describe('embeddings', () => {
+  it('tell in a header what the provider has no word for, and are refused where the model is strict', async () => {
+    const lost = await post('/v1/embeddings', { model: 'oll-vectors', input: 'a', user: 'u', input_type: 'query' })
+    expect([lost.status, lost.headers.get('headrace-dropped'), lost.headers.get('headrace-target')]).toEqual([200, 'input_type, user', 'oll/embed'])
+    const strict = await post('/v1/embeddings', { model: 'strict', input: 'a', user: 'u' })
+    expect([strict.status, strict.body.toString()]).toEqual([400, expect.stringContaining('would drop user')])
+  })
+
+  it('come from the next target where one fails, lies or has none, in whatever format', async () => {
+    for (const [model, target] of [['second', 'oll/embed'], ['lying', 'openai/embed'], ['spare', 'coh/embed']] as const) {
+      const answer = await post('/v1/embeddings', { model, input: 'a' })
+      expect([answer.status, answer.headers.get('headrace-target')]).toEqual([200, target])
+    }
+    const none = await post('/v1/embeddings', { model: 'claude', input: 'a' })
+    expect([none.status, none.body.toString()]).toEqual([400, expect.stringContaining('has no such operation (embeddings)')])
+  })
+
+  it('cost what their tokens cost', async () => {
+    const { prompt_eval_count: tokens } = await ollama.embed({ model: 'oll/embed', input: 'one two three' })
+    expect(await headrace.logs('model=oll/embed')).toMatchObject([{ inputTokens: tokens, costNano: tokens * 1_000 }])
+  })
+
+  it('hand the provider\'s own refusal on in the client\'s shape', async () => {
+    const { status, body } = await post('/v1/embeddings', { model: 'google-vectors', input: 'a', dimensions: 100_000 })
+    expect([status, JSON.parse(body.toString())]).toEqual([400, { error: expect.objectContaining({ message: expect.stringContaining('outputDimensionality') }) }])
+    const cohere = await post('/api/embed', { model: 'coh-vectors', input: 'a', dimensions: 7 })
+    expect([cohere.status, JSON.parse(cohere.body.toString())]).toEqual([400, { error: expect.stringContaining('output_dimension') }])
+  })
+})
