@@ -4,7 +4,7 @@ import type { EncodedRequest } from './translating-dialect.ts'
 import type { Usage } from './usage.ts'
 
 /** The wire formats of embeddings. Several dialects may share one; a provider may have one that is not its chat dialect's. */
-export type EmbeddingFormatId = 'openai' | 'gemini' | 'ollama' | 'cohere'
+export type EmbeddingFormatId = 'openai-embeddings' | 'gemini-embed' | 'ollama-embed' | 'cohere-embed'
 
 /** What vectors are for: models make different ones. Google's `taskType` has all of these, Cohere's `input_type` some. */
 export type EmbeddingTask = 'query' | 'document' | 'similarity' | 'classification' | 'clustering' | 'question' | 'fact' | 'code'

@@ -12,7 +12,7 @@ export const cohere = Object.freeze({
   endpoints: Object.freeze(['chat', 'embeddings']),
   capabilities: Object.freeze(['tools', 'json-object', 'json-schema', 'reasoning', 'images']),
   // Its compatible surface has no kinds of input, without which its newer models make lesser vectors.
-  embeddings: Object.freeze({ format: 'cohere', path: '../../v2/embed' } as const),
+  embeddings: Object.freeze({ format: 'cohere-embed', path: '../../v2/embed' } as const),
   quirks: Object.freeze({
     refuses: ['logit_bias', 'metadata', 'store', 'service_tier', 'parallel_tool_calls', 'top_logprobs', 'prediction'],
     oneChoice: true,

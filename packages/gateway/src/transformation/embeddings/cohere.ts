@@ -34,7 +34,7 @@ export function readCohereUsage(answer: Readonly<Record<string, unknown>>): Usag
 
 /** `POST /v2/embed` of Cohere. */
 export const cohereEmbeddings: EmbeddingFormat = Object.freeze({
-  id: 'cohere',
+  id: 'cohere-embed',
   decodeRequest: (body, { model }) => decodeBody(body, root => readRequest(root, model)),
   encodeRequest(call, target) {
     const inputs = writeInputs(call)
@@ -71,7 +71,7 @@ function readRequest(root: JsonView, model: string): EmbeddingCall {
   const truncate = readText(root.get('truncate'), 'truncate').toLowerCase()
   if (truncate !== '' && truncate !== 'none' && truncate !== 'start' && truncate !== 'end') throw new InvalidRequest('"truncate" must be NONE, START or END.', 'truncate')
   return {
-    format: 'cohere', model, inputs: readAll(root), dimensions: readCount(root.get('output_dimension'), 'output_dimension'), task: TASKS[readText(root.get('input_type'), 'input_type')] ?? null,
+    format: 'cohere-embed', model, inputs: readAll(root), dimensions: readCount(root.get('output_dimension'), 'output_dimension'), task: TASKS[readText(root.get('input_type'), 'input_type')] ?? null,
     title: '', truncate: truncate === '' ? null : truncate, user: '', encodings: types.length === 0 ? ['float'] : [...new Set(encodings)], single: false,
     foreign: [...foreignMembers(root, KNOWN), ...(encodings.length < types.length ? ['embedding_types'] : [])],
   }

@@ -15,23 +15,23 @@ const gemini = (text: string, more: object = {}): object => ({ model: 'models/m'
 
 /** The same question in each format: a query, two texts, 256 numbers. */
 const ASKED: Readonly<Record<EmbeddingFormatId, object>> = {
-  openai: { model: 'm', input: ['Köln', 'b'], dimensions: 256, input_type: 'query' },
-  gemini: { requests: [gemini('Köln', { taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 }), gemini('b', { task_type: 'RETRIEVAL_QUERY', output_dimensionality: 256 })] },
-  ollama: { model: 'm', input: ['Köln', 'b'], dimensions: 256 },
-  cohere: { model: 'm', texts: ['Köln', 'b'], input_type: 'search_query', output_dimension: 256 },
+  'openai-embeddings': { model: 'm', input: ['Köln', 'b'], dimensions: 256, input_type: 'query' },
+  'gemini-embed': { requests: [gemini('Köln', { taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 }), gemini('b', { task_type: 'RETRIEVAL_QUERY', output_dimensionality: 256 })] },
+  'ollama-embed': { model: 'm', input: ['Köln', 'b'], dimensions: 256 },
+  'cohere-embed': { model: 'm', texts: ['Köln', 'b'], input_type: 'search_query', output_dimension: 256 },
 }
 /** And as each provider is asked. */
 const SENT: Readonly<Record<EmbeddingFormatId, object>> = {
-  openai: { model: 'm/é', input: ['Köln', 'b'], encoding_format: 'float', dimensions: 256 },
-  gemini: { requests: ['Köln', 'b'].map(text => ({ model: 'models/m/é', content: { parts: [{ text }] }, taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 })) },
-  ollama: { model: 'm/é', input: ['Köln', 'b'], dimensions: 256 },
-  cohere: { model: 'm/é', texts: ['Köln', 'b'], input_type: 'search_query', embedding_types: ['float'], output_dimension: 256 },
+  'openai-embeddings': { model: 'm/é', input: ['Köln', 'b'], encoding_format: 'float', dimensions: 256 },
+  'gemini-embed': { requests: ['Köln', 'b'].map(text => ({ model: 'models/m/é', content: { parts: [{ text }] }, taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 })) },
+  'ollama-embed': { model: 'm/é', input: ['Köln', 'b'], dimensions: 256 },
+  'cohere-embed': { model: 'm/é', texts: ['Köln', 'b'], input_type: 'search_query', embedding_types: ['float'], output_dimension: 256 },
 }
 
 describe('a request for embeddings', () => {
   it.each(IDS.flatMap(client => IDS.map(provider => [client, provider] as const)))('of the format %s is the same to a provider of the format %s', (client, provider) => {
     // Ollama's clients do not say what vectors are for.
-    const asked = { ...call(client, ASKED[client]), ...(client === 'ollama' ? { task: 'query' as const } : {}) }
+    const asked = { ...call(client, ASKED[client]), ...(client === 'ollama-embed' ? { task: 'query' as const } : {}) }
     const encoded = EMBEDDING_FORMATS[provider].encodeRequest(asked, target)
     expect(encoded.ok && JSON.parse(Buffer.from(encoded.value.body, 'latin1').toString())).toEqual(SENT[provider])
   })
@@ -41,25 +41,25 @@ describe('a request for embeddings', () => {
     return encoded.ok ? encoded.value.notes.map(({ loss, field }) => `${loss} ${field}`).join(', ') : encoded.error.message
   }
   it.each([
-    ['openai', { input: 'a', user: 'u', input_type: 'query', priority: 1 }, 'ollama', 'dropped input_type, dropped user, dropped priority'],
-    ['openai', { input: 'a', user: 'u', input_type: 'strange' }, 'gemini', 'dropped user, dropped input_type'],
-    ['openai', { input: [[1, 2], [3]] }, 'openai', ''],
-    ['openai', { input: [1, 2] }, 'gemini', expect.stringContaining('check_embedding_ctx_length=False')],
-    ['gemini', { requests: [gemini('a', { taskType: 'FACT_VERIFICATION', title: 't' })] }, 'cohere', 'dropped title, approximated taskType'],
-    ['gemini', { requests: [gemini('a', { taskType: 'CLUSTERING', title: 't' })] }, 'openai', 'dropped taskType, dropped title'],
-    ['gemini', { requests: [{ content: { parts: [{ inlineData: { mimeType: 'image/png', data: 'AA==' } }] } }] }, 'openai', expect.stringContaining('text only')],
-    ['ollama', { input: 'a', truncate: false, keep_alive: '5m', options: { num_ctx: 1 } }, 'openai', 'dropped truncate, dropped keep_alive, dropped options'],
-    ['ollama', { input: 'a', truncate: false }, 'cohere', ''],
-    ['cohere', { texts: ['a'], truncate: 'START', embedding_types: ['float', 'int8'] }, 'ollama', 'dropped truncate, dropped embedding_types'],
-    ['cohere', { images: ['data:image/png;base64,AA=='] }, 'gemini', ''],
+    ['openai-embeddings', { input: 'a', user: 'u', input_type: 'query', priority: 1 }, 'ollama-embed', 'dropped input_type, dropped user, dropped priority'],
+    ['openai-embeddings', { input: 'a', user: 'u', input_type: 'strange' }, 'gemini-embed', 'dropped user, dropped input_type'],
+    ['openai-embeddings', { input: [[1, 2], [3]] }, 'openai-embeddings', ''],
+    ['openai-embeddings', { input: [1, 2] }, 'gemini-embed', expect.stringContaining('check_embedding_ctx_length=False')],
+    ['gemini-embed', { requests: [gemini('a', { taskType: 'FACT_VERIFICATION', title: 't' })] }, 'cohere-embed', 'dropped title, approximated taskType'],
+    ['gemini-embed', { requests: [gemini('a', { taskType: 'CLUSTERING', title: 't' })] }, 'openai-embeddings', 'dropped taskType, dropped title'],
+    ['gemini-embed', { requests: [{ content: { parts: [{ inlineData: { mimeType: 'image/png', data: 'AA==' } }] } }] }, 'openai-embeddings', expect.stringContaining('text only')],
+    ['ollama-embed', { input: 'a', truncate: false, keep_alive: '5m', options: { num_ctx: 1 } }, 'openai-embeddings', 'dropped truncate, dropped keep_alive, dropped options'],
+    ['ollama-embed', { input: 'a', truncate: false }, 'cohere-embed', ''],
+    ['cohere-embed', { texts: ['a'], truncate: 'START', embedding_types: ['float', 'int8'] }, 'ollama-embed', 'dropped truncate, dropped embedding_types'],
+    ['cohere-embed', { images: ['data:image/png;base64,AA=='] }, 'gemini-embed', ''],
   ] as const)('of %s, %j, tells what it loses at %s: %s', (client, body, provider, lost) => {
     expect(loses(client, body, provider)).toEqual(lost)
   })
 
   it.each([
-    ['openai', {}, '"input" must be a text or a list of texts'], ['openai', { input: [] }, 'not empty'], ['openai', { input: ['a', 1] }, '"input[1]" must be a text'], ['openai', { input: 'a', encoding_format: 'int8' }, 'encoding_format'],
-    ['openai', { input: 'a', dimensions: 1.5 }, 'whole number'], ['ollama', { input: [[1]] }, '"input[0]" must be a text'], ['gemini', { requests: [] }, '"requests"'], ['gemini', { requests: [gemini('a'), gemini('b', { outputDimensionality: 8 })] }, 'outputDimensionality'],
-    ['gemini', { requests: [{ content: {} }] }, 'content.parts'], ['cohere', { texts: [] }, 'texts'], ['cohere', { texts: ['a'], embedding_types: ['int8'] }, 'float'], ['cohere', { images: ['https://x'] }, 'data URLs'],
+    ['openai-embeddings', {}, '"input" must be a text or a list of texts'], ['openai-embeddings', { input: [] }, 'not empty'], ['openai-embeddings', { input: ['a', 1] }, '"input[1]" must be a text'], ['openai-embeddings', { input: 'a', encoding_format: 'int8' }, 'encoding_format'],
+    ['openai-embeddings', { input: 'a', dimensions: 1.5 }, 'whole number'], ['ollama-embed', { input: [[1]] }, '"input[0]" must be a text'], ['gemini-embed', { requests: [] }, '"requests"'], ['gemini-embed', { requests: [gemini('a'), gemini('b', { outputDimensionality: 8 })] }, 'outputDimensionality'],
+    ['gemini-embed', { requests: [{ content: {} }] }, 'content.parts'], ['cohere-embed', { texts: [] }, 'texts'], ['cohere-embed', { texts: ['a'], embedding_types: ['int8'] }, 'float'], ['cohere-embed', { images: ['https://x'] }, 'data URLs'],
   ] as const)('of %s that is not one is refused: %j (%s)', (client, body, words) => {
     const decoded = decode(client, body)
     expect(decoded.ok ? '' : decoded.error.message).toContain(words)
@@ -68,10 +68,10 @@ describe('a request for embeddings', () => {
 
 /** Answers of each provider to two texts; Ollama's numbers are written in another way. */
 const ANSWERS: Readonly<Record<EmbeddingFormatId, string>> = {
-  openai: '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-1e-3]},\n {"embedding":[ 1, 2 ],"index":1}],"model":"served","usage":{"prompt_tokens":7,"total_tokens":7}}',
-  gemini: '{"embeddings":[{"values":[0.5,-1e-3]},{"values":[ 1, 2 ]}],"usageMetadata":{"promptTokenCount":7}}',
-  ollama: '{"model":"served","embeddings":[[0.5,-1e-3],[ 1, 2 ]],"total_duration":1,"prompt_eval_count":7}',
-  cohere: '{"id":"x","texts":["[\\"{","b"],"embeddings":{"note":{"float":[]},"float":[[0.5,-1e-3],[ 1, 2 ]],"other":[]},"meta":{"billed_units":{"input_tokens":7}}}',
+  'openai-embeddings': '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-1e-3]},\n {"embedding":[ 1, 2 ],"index":1}],"model":"served","usage":{"prompt_tokens":7,"total_tokens":7}}',
+  'gemini-embed': '{"embeddings":[{"values":[0.5,-1e-3]},{"values":[ 1, 2 ]}],"usageMetadata":{"promptTokenCount":7}}',
+  'ollama-embed': '{"model":"served","embeddings":[[0.5,-1e-3],[ 1, 2 ]],"total_duration":1,"prompt_eval_count":7}',
+  'cohere-embed': '{"id":"x","texts":["[\\"{","b"],"embeddings":{"note":{"float":[]},"float":[[0.5,-1e-3],[ 1, 2 ]],"other":[]},"meta":{"billed_units":{"input_tokens":7}}}',
 }
 function answered(provider: EmbeddingFormatId, client: EmbeddingFormatId, reads: readonly string[], count = 2, encodings: EmbeddingCall['encodings'] = ['float'], single = false): Result<string> {
   const asked: EmbeddingCall = { format: client, model: 'm', inputs: Array.from({ length: count }, () => ({ type: 'text', text: 'é' })), dimensions: -1, task: null, title: '', truncate: null, user: '', encodings, single, foreign: [] }
@@ -85,10 +85,10 @@ function answered(provider: EmbeddingFormatId, client: EmbeddingFormatId, reads:
 const values = [[0.5, -0.001], [1, 2]]
 /** What the client is told. */
 const TOLD: Readonly<Record<EmbeddingFormatId, object>> = {
-  openai: { object: 'list', data: values.map((embedding, index) => ({ object: 'embedding', index, embedding })), model: expect.stringMatching(/^(served|m)$/), usage: { prompt_tokens: 7, total_tokens: 7 } },
-  gemini: { embeddings: values.map(one => ({ values: one })), usageMetadata: { promptTokenCount: 7 } },
-  ollama: { model: 'm', embeddings: values, total_duration: expect.any(Number), load_duration: 0, prompt_eval_count: 7 },
-  cohere: { id: 'r', embeddings: { float: values }, texts: ['é', 'é'], meta: { api_version: { version: '2' }, billed_units: { input_tokens: 7 } }, response_type: 'embeddings_by_type' },
+  'openai-embeddings': { object: 'list', data: values.map((embedding, index) => ({ object: 'embedding', index, embedding })), model: expect.stringMatching(/^(served|m)$/), usage: { prompt_tokens: 7, total_tokens: 7 } },
+  'gemini-embed': { embeddings: values.map(one => ({ values: one })), usageMetadata: { promptTokenCount: 7 } },
+  'ollama-embed': { model: 'm', embeddings: values, total_duration: expect.any(Number), load_duration: 0, prompt_eval_count: 7 },
+  'cohere-embed': { id: 'r', embeddings: { float: values }, texts: ['é', 'é'], meta: { api_version: { version: '2' }, billed_units: { input_tokens: 7 } }, response_type: 'embeddings_by_type' },
 }
 
 describe('an answer with embeddings', () => {
@@ -103,24 +103,24 @@ describe('an answer with embeddings', () => {
 
   it('is written in base64 where the client wants it, or in both', () => {
     const base64 = values.map(one => Buffer.from(Float32Array.from(one).buffer).toString('base64'))
-    const openai = answered('ollama', 'openai', [ANSWERS.ollama], 2, ['base64'])
+    const openai = answered('ollama-embed', 'openai-embeddings', [ANSWERS['ollama-embed']], 2, ['base64'])
     expect(openai.ok && JSON.parse(openai.value)).toMatchObject({ data: base64.map(embedding => ({ embedding })) })
-    const cohere = answered('ollama', 'cohere', [ANSWERS.ollama], 2, ['base64', 'float'])
+    const cohere = answered('ollama-embed', 'cohere-embed', [ANSWERS['ollama-embed']], 2, ['base64', 'float'])
     expect(cohere.ok && JSON.parse(cohere.value)).toMatchObject({ embeddings: { base64, float: values } })
   })
 
-  it.each([['gemini', { embedding: { values: [3] } }], ['ollama', { embedding: [3] }]] as const)('for one text has the shape of %s for one', (client, told) => {
-    const got = answered('openai', client, ['{"data":[{"index":0,"embedding":[3]}]}'], 1, ['float'], true)
+  it.each([['gemini-embed', { embedding: { values: [3] } }], ['ollama-embed', { embedding: [3] }]] as const)('for one text has the shape of %s for one', (client, told) => {
+    const got = answered('openai-embeddings', client, ['{"data":[{"index":0,"embedding":[3]}]}'], 1, ['float'], true)
     expect(got.ok && JSON.parse(got.value)).toEqual(told)
   })
 
   it.each([
-    ['openai', '{"data":[{"index":0,"embedding":[1]}]}', '1 embeddings where 2'], ['openai', '{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[1]}]}', 'no embedding'],
-    ['openai', '{"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1]},{"index":2,"embedding":[1]}]}', 'more embeddings'], ['openai', '{"data":[{"embedding":"AAAA"}]}', 'no embedding'],
-    ['openai', '{"data":[{"embedding":[1,"2"]}]}', 'no embedding'], ['openai', '{"data":[1,2]}', 'no list'], ['openai', '{"data":[{"embedding":[1]} {"embedding":[1]}]}', 'no list'],
-    ['gemini', '{"embeddings":[{"values":[1]},{"values":[2]}', 'whole'], ['ollama', '[]', 'not a JSON object'], ['cohere', '{"embeddings":[[1],[2]]}', '0 embeddings'], ['cohere', '', 'not a JSON object'], ['ollama', '{"embeddings":[[],[1]]}', 'no embedding'],
+    ['openai-embeddings', '{"data":[{"index":0,"embedding":[1]}]}', '1 embeddings where 2'], ['openai-embeddings', '{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[1]}]}', 'no embedding'],
+    ['openai-embeddings', '{"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1]},{"index":2,"embedding":[1]}]}', 'more embeddings'], ['openai-embeddings', '{"data":[{"embedding":"AAAA"}]}', 'no embedding'],
+    ['openai-embeddings', '{"data":[{"embedding":[1,"2"]}]}', 'no embedding'], ['openai-embeddings', '{"data":[1,2]}', 'no list'], ['openai-embeddings', '{"data":[{"embedding":[1]} {"embedding":[1]}]}', 'no list'],
+    ['gemini-embed', '{"embeddings":[{"values":[1]},{"values":[2]}', 'whole'], ['ollama-embed', '[]', 'not a JSON object'], ['cohere-embed', '{"embeddings":[[1],[2]]}', '0 embeddings'], ['cohere-embed', '', 'not a JSON object'], ['ollama-embed', '{"embeddings":[[],[1]]}', 'no embedding'],
   ] as const)('of %s that is none is told: %s', (provider, text, words) => {
-    const got = answered(provider, 'openai', [text])
+    const got = answered(provider, 'openai-embeddings', [text])
     expect(got.ok ? '' : got.error.message).toContain(words)
   })
 })

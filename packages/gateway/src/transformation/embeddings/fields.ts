@@ -5,10 +5,10 @@ type EmbeddingField = 'input' | 'dimensions' | 'task' | 'title' | 'truncate' | '
 
 /** What each of them is called by clients: reports speak the client's language. */
 const FIELD_NAMES = Object.freeze({
-  openai: { input: 'input', dimensions: 'dimensions', task: 'input_type', title: 'title', truncate: 'truncate', user: 'user' },
-  gemini: { input: 'content', dimensions: 'outputDimensionality', task: 'taskType', title: 'title', truncate: 'autoTruncate', user: 'labels' },
-  ollama: { input: 'input', dimensions: 'dimensions', task: 'task', title: 'title', truncate: 'truncate', user: 'user' },
-  cohere: { input: 'texts', dimensions: 'output_dimension', task: 'input_type', title: 'title', truncate: 'truncate', user: 'user' },
+  'openai-embeddings': { input: 'input', dimensions: 'dimensions', task: 'input_type', title: 'title', truncate: 'truncate', user: 'user' },
+  'gemini-embed': { input: 'content', dimensions: 'outputDimensionality', task: 'taskType', title: 'title', truncate: 'autoTruncate', user: 'labels' },
+  'ollama-embed': { input: 'input', dimensions: 'dimensions', task: 'task', title: 'title', truncate: 'truncate', user: 'user' },
+  'cohere-embed': { input: 'texts', dimensions: 'output_dimension', task: 'input_type', title: 'title', truncate: 'truncate', user: 'user' },
 } as const satisfies Record<EmbeddingFormatId, Record<EmbeddingField, string>>)
 
 const SAID: Readonly<Record<Exclude<EmbeddingField, 'input'>, (call: EmbeddingCall) => boolean>> = Object.freeze({

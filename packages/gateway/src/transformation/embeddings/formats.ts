@@ -5,10 +5,10 @@ import { ollamaEmbeddings } from './ollama.ts'
 import { openAiEmbeddings } from './openai.ts'
 
 export const EMBEDDING_FORMATS = Object.freeze({
-  openai: openAiEmbeddings, gemini: geminiEmbeddings, ollama: ollamaEmbeddings, cohere: cohereEmbeddings,
+  'openai-embeddings': openAiEmbeddings, 'gemini-embed': geminiEmbeddings, 'ollama-embed': ollamaEmbeddings, 'cohere-embed': cohereEmbeddings,
 } as const satisfies Record<EmbeddingFormatId, EmbeddingFormat>)
 
 /** What is spoken of embeddings where this is spoken of conversations; null = there are none. */
 export const FORMAT_OF_DIALECT = Object.freeze({
-  'openai-chat': 'openai', 'openai-responses': 'openai', 'anthropic-messages': null, 'google-gemini': 'gemini', 'ollama-chat': 'ollama',
+  'openai-chat': 'openai-embeddings', 'openai-responses': 'openai-embeddings', 'anthropic-messages': null, 'google-gemini': 'gemini-embed', 'ollama-chat': 'ollama-embed',
 } as const satisfies Record<DialectId, EmbeddingFormatId | null>)

@@ -21,7 +21,7 @@ const PLACE: VectorPlace = Object.freeze({ path: ['embeddings'], member: 'values
 
 /** `:embedContent` and `:batchEmbedContents` of Google's Gemini API. Providers are always asked for a batch. */
 export const geminiEmbeddings: EmbeddingFormat = Object.freeze({
-  id: 'gemini',
+  id: 'gemini-embed',
   decodeRequest: (body, { model, single }) => decodeBody(body, root => single ? readOne(root, model) : readBatch(root, model)),
   encodeRequest(call, target) {
     const name = JSON.stringify(/^(?:models|tunedModels)\//.test(target.model) ? target.model : `models/${target.model}`)
@@ -51,7 +51,7 @@ function either(view: JsonView, camel: string, snake: string): JsonView {
 function readOne(view: JsonView, model: string): EmbeddingCall {
   const task = readText(either(view, 'taskType', 'task_type'), 'taskType')
   return {
-    format: 'gemini', model, inputs: [readContent(view.get('content'))], dimensions: readCount(either(view, 'outputDimensionality', 'output_dimensionality'), 'outputDimensionality'),
+    format: 'gemini-embed', model, inputs: [readContent(view.get('content'))], dimensions: readCount(either(view, 'outputDimensionality', 'output_dimensionality'), 'outputDimensionality'),
     task: TASKS.get(task) ?? null, title: readText(view.get('title'), 'title'), truncate: null, user: '', encodings: ['float'], single: true, foreign: foreignMembers(view, KNOWN),
   }
 }

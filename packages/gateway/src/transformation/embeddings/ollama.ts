@@ -14,11 +14,11 @@ const PLACE: VectorPlace = Object.freeze({ path: ['embeddings'], member: null, t
 
 /** `/api/embed` of Ollama, and its older `/api/embeddings` for one text. Providers are always asked at the first. */
 export const ollamaEmbeddings: EmbeddingFormat = Object.freeze({
-  id: 'ollama',
+  id: 'ollama-embed',
   decodeRequest: (body, { model, single }) => decodeBody(body, root => {
     const truncate = readFlag(root.get('truncate'), 'truncate')
     return {
-      format: 'ollama', model, inputs: readInputs(root.get(single ? 'prompt' : 'input'), single ? 'prompt' : 'input', false), dimensions: readCount(root.get('dimensions'), 'dimensions'),
+      format: 'ollama-embed', model, inputs: readInputs(root.get(single ? 'prompt' : 'input'), single ? 'prompt' : 'input', false), dimensions: readCount(root.get('dimensions'), 'dimensions'),
       task: null, title: '', truncate: truncate === null ? null : truncate ? 'end' : 'none', user: '', encodings: ['float'], single, foreign: foreignMembers(root, KNOWN),
     }
   }),

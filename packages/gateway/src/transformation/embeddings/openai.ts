@@ -17,13 +17,13 @@ const PLACE: VectorPlace = Object.freeze({ path: ['data'], member: 'embedding', 
 
 /** `POST /v1/embeddings` of OpenAI and of all who are compatible. */
 export const openAiEmbeddings: EmbeddingFormat = Object.freeze({
-  id: 'openai',
+  id: 'openai-embeddings',
   decodeRequest: (body, { model }) => decodeBody(body, root => {
     const encoding = readText(root.get('encoding_format'), 'encoding_format')
     if (encoding !== '' && encoding !== 'float' && encoding !== 'base64') throw new InvalidRequest('"encoding_format" must be "float" or "base64".', 'encoding_format')
     const task = readText(root.get('input_type'), 'input_type')
     return {
-      format: 'openai', model, inputs: readInputs(root.get('input'), 'input', true), dimensions: readCount(root.get('dimensions'), 'dimensions'),
+      format: 'openai-embeddings', model, inputs: readInputs(root.get('input'), 'input', true), dimensions: readCount(root.get('dimensions'), 'dimensions'),
       task: TASKS[task] ?? null, title: '', truncate: null, user: readText(root.get('user'), 'user'),
       encodings: [encoding === 'base64' ? 'base64' : 'float'], single: false,
       foreign: [...foreignMembers(root, KNOWN), ...(task !== '' && TASKS[task] === undefined ? ['input_type'] : [])],
