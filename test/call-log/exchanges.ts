@@ -4,7 +4,7 @@ const principal: Principal = { tenant: 'default', team: null, app: 'app', keyId:
 
 export const target = {
   provider: 'sandbox', model: 'fast', dialect: 'openai-chat', origin: { tls: false, host: '127.0.0.1', port: 1, authority: '127.0.0.1:1', proxy: null },
-  credentialId: null, paths: { chat: '/c', completion: '/p', embedding: '', embeddings: '/e', 'count-tokens': '', 'chat-stream': '/c', 'chat-array': '', 'image-generation': '', 'image-edit': '', 'image-variation': '', speech: '', transcription: '', translation: '' }, headers: '', timeouts: { connect: 1, firstToken: 1, idle: 1, total: 1 },
+  credentialId: null, paths: { chat: '/c', completion: '/p', embedding: '', embeddings: '/e', rerank: '', moderation: '', 'count-tokens': '', 'chat-stream': '/c', 'chat-array': '', 'image-generation': '', 'image-edit': '', 'image-variation': '', speech: '', transcription: '', translation: '' }, headers: '', timeouts: { connect: 1, firstToken: 1, idle: 1, total: 1 },
   name: 'sandbox/fast', answerHeaders: '', usageOption: true, modelJson: '"fast"',
 } satisfies Target
 

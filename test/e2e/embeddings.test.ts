@@ -1,4 +1,5 @@
 import { GoogleGenAI } from '@google/genai'
+import { CohereClient, CohereClientV2 } from 'cohere-ai'
 import { Ollama } from 'ollama'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,6 +14,7 @@ let headrace: Headrace
 let openai: OpenAI
 let genai: GoogleGenAI
 let ollama: Ollama
+let cohere: CohereClientV2
 
 beforeAll(async () => {
   sandbox = await startSandbox()
@@ -24,6 +26,7 @@ beforeAll(async () => {
         oll: { base_url: url, dialect: 'ollama-chat', credentials: [] }, coh: { like: 'cohere', base_url: `${url}/compatibility/v1`, credentials: [KEY] }, claude: { base_url: `${url}/v1`, dialect: 'anthropic-messages', credentials: [KEY] },
       },
       models: {
+        'ranks-openai': ['openai/echo'], 'ranks-coh': ['coh/echo'], 'ranks-none': ['google/echo'], 'ranks-second': ['openai/echo:status=503', 'coh/echo'],
         ...Object.fromEntries(PROVIDERS.map(provider => [`${provider}-vectors`, [`${provider}/embed`]])),
         second: ['google/embed:status=503', 'oll/embed'], lying: ['oll/embed:error_body', 'openai/embed'], strict: { targets: ['oll/embed'], strict: true }, claude: ['claude/echo'], spare: ['claude/echo', 'coh/embed'],
       },
@@ -33,6 +36,7 @@ beforeAll(async () => {
   openai = new OpenAI({ apiKey: API_KEY, baseURL: `${headrace.url}/v1`, maxRetries: 0 })
   genai = new GoogleGenAI({ apiKey: API_KEY, httpOptions: { baseUrl: headrace.url, retryOptions: { attempts: 1 } } })
   ollama = new Ollama({ host: headrace.url, headers: { authorization: `Bearer ${API_KEY}` } })
+  cohere = new CohereClientV2({ token: API_KEY, environment: headrace.url, maxRetries: 0 })
 }, 20_000)
 afterAll(async () => {
   await headrace?.stop()
@@ -47,7 +51,7 @@ describe.each(PROVIDERS)('embeddings of a model at %s', provider => {
   const model = `${provider}-vectors`
   const vectors = async (): Promise<readonly number[][]> => rounded((await ollama.embed({ model, input: TEXTS, dimensions: 256 })).embeddings)
 
-  it('are the same for the clients of OpenAI, Google and Ollama', async () => {
+  it('are the same for the clients of OpenAI, Google, Ollama and Cohere', async () => {
     const expected = await vectors()
     expect(expected.map(vector => vector.length)).toEqual([256, 256])
     // Asks for base64, and reads it.
@@ -58,6 +62,8 @@ describe.each(PROVIDERS)('embeddings of a model at %s', provider => {
     expect(rounded(floats.data.map(({ embedding }) => embedding))).toEqual(expected)
     const google = await genai.models.embedContent({ model, contents: TEXTS, config: { outputDimensionality: 256 } })
     expect(rounded((google.embeddings ?? []).map(({ values = [] }) => values))).toEqual(expected)
+    const { embeddings } = await cohere.embed({ model, texts: TEXTS, inputType: 'search_document', embeddingTypes: ['float'], outputDimension: 256 })
+    expect(rounded(embeddings.float ?? [])).toEqual(expected)
   })
 
   it('come one at a time, too', async () => {
@@ -104,5 +110,41 @@ describe('embeddings', () => {
     expect([status, JSON.parse(body.toString())]).toEqual([400, { error: expect.objectContaining({ message: expect.stringContaining('outputDimensionality') }) }])
     const cohere = await post('/api/embed', { model: 'coh-vectors', input: 'a', dimensions: 7 })
     expect([cohere.status, JSON.parse(cohere.body.toString())]).toEqual([400, { error: expect.stringContaining('output_dimension') }])
+  })
+})
+
+describe('documents are put in their order', () => {
+  const documents = ['Bread is baked.', 'The river is high after the rain.', 'A river.']
+  const query = 'How high is the river?'
+
+  it.each(['ranks-openai', 'ranks-coh', 'ranks-second'])('by %s, for Cohere\'s clients of both versions and Jina\'s', async model => {
+    const second = await cohere.rerank({ model, query, documents, topN: 2 })
+    expect(second.results).toHaveLength(2)
+    expect(second.results[0]).toMatchObject({ index: 1, relevanceScore: expect.any(Number) })
+    const first = await new CohereClient({ token: API_KEY, environment: headrace.url, maxRetries: 0 }).rerank({ model, query, documents: documents.map(text => ({ text })), topN: 2, returnDocuments: true })
+    expect(first.results.map(({ index, relevanceScore }) => ({ index, relevanceScore }))).toEqual(second.results)
+    expect(first.results[0]?.document).toMatchObject({ text: documents[1] })
+    const jina = await post('/v1/rerank', { model, query, documents, top_n: 1, return_documents: false })
+    expect(JSON.parse(jina.body.toString())).toMatchObject({ results: [{ index: 1 }] })
+    expect((await headrace.logs(`model=${model}`)).map(({ operation, dialect }) => [operation, dialect])).toEqual(expect.arrayContaining([['rerank', 'cohere-api'], ['rerank', 'openai-chat']]))
+  })
+
+  it('nowhere by a provider that does not do it, and what is wrong is said in the client\'s shape', async () => {
+    const none = await post('/v2/rerank', { model: 'ranks-none', query, documents })
+    expect([none.status, JSON.parse(none.body.toString())]).toEqual([400, { id: expect.any(String), message: expect.stringContaining('has no such operation (rerank)') }])
+    const empty = await post('/v1/rerank', { model: 'ranks-coh', query, documents: [] })
+    expect([empty.status, empty.body.toString()]).toEqual([400, expect.stringContaining('must be a list of texts')])
+    const lost = await post('/v2/rerank', { model: 'ranks-openai', query, documents, max_tokens_per_doc: 9 })
+    expect([lost.status, lost.headers.get('headrace-dropped')]).toEqual([200, 'max_tokens_per_doc'])
+    await expect(cohere.rerank({ model: 'nobody', query, documents })).rejects.toMatchObject({ statusCode: 404, body: { message: expect.stringContaining('nobody') } })
+  })
+})
+
+describe('moderations', () => {
+  it('come from providers of OpenAI\'s dialects, and from no other', async () => {
+    const judged = await openai.moderations.create({ model: 'openai/echo', input: ['You idiot.', 'Hello.'] })
+    expect(judged.results.map(({ flagged }) => flagged)).toEqual([true, false])
+    await expect(openai.moderations.create({ model: 'google/echo', input: 'x' })).rejects.toMatchObject({ status: 400 })
+    expect(await headrace.logs('model=openai/echo')).toMatchObject([{ operation: 'moderation', outcome: 'settled' }])
   })
 })

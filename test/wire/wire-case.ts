@@ -3,6 +3,7 @@ import { gatewayError, Exchange, NO_HOOKS, type ClientSink, type DialectId, type
 import { fieldName } from '../../packages/gateway/src/transformation/neutral/field-names.ts'
 import { anthropicMessages } from '../../packages/gateway/src/transformation/anthropic-messages/dialect.ts'
 import { anthropicMessagesTranslation } from '../../packages/gateway/src/transformation/anthropic-messages/translation.ts'
+import { cohere } from '../../packages/gateway/src/transformation/cohere/dialect.ts'
 import { googleGemini } from '../../packages/gateway/src/transformation/google-gemini/dialect.ts'
 import { googleGeminiTranslation } from '../../packages/gateway/src/transformation/google-gemini/translation.ts'
 import { ollamaChat } from '../../packages/gateway/src/transformation/ollama-chat/dialect.ts'
@@ -36,8 +37,9 @@ export interface WireCase {
 const SECTION = '\n----\n'
 const READ = '~~~~\n'
 
+const RELAY = { 'openai-chat': openAiChat, 'openai-responses': openAiResponses, 'anthropic-messages': anthropicMessages, 'google-gemini': googleGemini, 'ollama-chat': ollamaChat }
 export const DIALECTS: Dialects = {
-  relay: { 'openai-chat': openAiChat, 'openai-responses': openAiResponses, 'anthropic-messages': anthropicMessages, 'google-gemini': googleGemini, 'ollama-chat': ollamaChat },
+  relay: RELAY, clients: { ...RELAY, 'cohere-api': cohere },
   translating: { 'openai-chat': openAiChatTranslation, 'openai-responses': openAiResponsesTranslation, 'anthropic-messages': anthropicMessagesTranslation, 'google-gemini': googleGeminiTranslation, 'ollama-chat': ollamaChatTranslation },
 }
 

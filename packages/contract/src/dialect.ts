@@ -1,5 +1,5 @@
 import type { GatewayError, Result } from './errors.ts'
-import type { DialectId, ModelEntry, Operation, PathName } from './snapshot.ts'
+import type { ModelEntry, Operation, PathName, WireName } from './snapshot.ts'
 import type { Usage } from './usage.ts'
 import type { RequestHead, ResponseHead } from './wire.ts'
 
@@ -64,7 +64,7 @@ export interface StreamTap {
  * The neutral form has an interface of its own beside this one: `TranslatingDialect`.
  */
 export interface RelayDialect {
-  readonly id: DialectId
+  readonly id: WireName
   /** The header in which clients of this dialect look for the request's id. */
   readonly requestIdHeader: 'x-request-id' | 'request-id'
   /** `head`: a dialect may say in the path what others say in the body. Errors: `invalid-request` with the parameter at fault. */

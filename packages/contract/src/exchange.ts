@@ -1,7 +1,7 @@
 import type { ErrorKind } from './errors.ts'
 import type { Principal } from './principal.ts'
 import type { CallKind } from './record.ts'
-import type { DialectId, MediaOperation, Operation, PassedOperation, Plan, Snapshot, Target, Timeouts } from './snapshot.ts'
+import type { DialectId, MediaOperation, Operation, PassedOperation, Plan, Snapshot, Target, Timeouts, WireName } from './snapshot.ts'
 import { UNKNOWN_USAGE, type Usage } from './usage.ts'
 
 /**
@@ -18,6 +18,8 @@ export class Exchange {
   readonly id: string
   readonly snapshot: Snapshot
   readonly dialect: DialectId
+  /** What its client speaks, where that is less than a dialect; else the dialect. */
+  wire: WireName
   readonly operation: Operation | MediaOperation | PassedOperation
   /** Unix milliseconds at `startedAt`. */
   readonly wallTime: number
@@ -98,6 +100,7 @@ export class Exchange {
     this.id = id
     this.snapshot = snapshot
     this.dialect = dialect
+    this.wire = dialect
     this.operation = operation
     this.wallTime = wallTime
     this.startedAt = startedAt

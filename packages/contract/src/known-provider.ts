@@ -1,4 +1,5 @@
 import type { EmbeddingFormatId } from './embedding.ts'
+import type { RerankFormatId } from './rerank.ts'
 import type { ProviderQuirks } from './provider-quirks.ts'
 import type { DialectId, StructuredOutput } from './snapshot.ts'
 
@@ -24,15 +25,17 @@ export interface KnownProvider {
   /** Left out = `native`. */
   readonly structuredOutput?: StructuredOutput
   readonly quirks?: ProviderQuirks
-  readonly embeddings?: EmbeddingService
+  readonly services?: ProviderServices
   /** Model names worth listing and resolving without a prefix. Any other works as `provider/model`. */
   readonly models: readonly string[]
   /** Names that the model catalogue's sources have for it, where they are others. */
   readonly catalogueNames?: readonly string[]
 }
 
-/** Embeddings that a provider makes in another format, or at another place, than goes with its dialect. `path`: relative to the base URL's directory (`../v2/embed`). */
-export interface EmbeddingService { readonly format: EmbeddingFormatId, readonly path: string }
+/** What a provider offers in another format, or at another place, than goes with its dialect. */
+export interface ProviderServices { readonly embeddings?: ProviderService<EmbeddingFormatId>, readonly rerank?: ProviderService<RerankFormatId> }
+/** `path`: relative to the base URL's directory (`../v2/embed`). */
+export interface ProviderService<Format> { readonly format: Format, readonly path: string }
 
 /** What a provider offers under its base URL, as its documentation says; not all of it is spoken here in a dialect of its own. */
 export type ProviderEndpoint =

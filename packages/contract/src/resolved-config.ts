@@ -7,7 +7,7 @@ import type { BudgetRule, PriceRule } from './money.ts'
 import type { ModelFacts } from './model-facts.ts'
 import type { KeyRecord } from './principal.ts'
 import type { ProviderQuirks } from './provider-quirks.ts'
-import type { EmbeddingService } from './known-provider.ts'
+import type { ProviderServices } from './known-provider.ts'
 import type { DialectId, Policy, RescuePolicy, StructuredOutput, TimeoutRules } from './snapshot.ts'
 import type { TokenGrant } from './token-grant.ts'
 
@@ -118,7 +118,7 @@ export interface ProviderConfig {
   /** Left out = it does as the dialect says. */
   readonly quirks?: ProviderQuirks
   /** Left out = as goes with its dialect. */
-  readonly embeddings?: EmbeddingService
+  readonly services?: ProviderServices
   /** Azure's older surface: every path is a deployment's, with this `api-version`. Left out = paths are the dialect's. */
   readonly apiVersion?: string
   /** Model names known to exist there, for bare-name lookup and GET /v1/models; `provider/anything` works regardless. */

@@ -1,6 +1,6 @@
 import type { CapacityRule } from './capacity.ts'
 import type { CoalescePolicy } from './coalescing.ts'
-import type { EmbeddingFormatId } from './embedding.ts'
+import type { ServiceFormats } from './list-format.ts'
 import type { Result } from './errors.ts'
 import type { ModelFacts } from './model-facts.ts'
 import type { Price } from './money.ts'
@@ -13,8 +13,11 @@ import type { IdempotencyPolicy } from './idempotency.ts'
 /** The wire formats we speak; the union grows with each dialect. */
 export type DialectId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'google-gemini' | 'ollama-chat'
 
+/** What clients speak: a dialect, or a vendor's own API of which nothing but embeddings and reranking is spoken. */
+export type WireName = DialectId | 'cohere-api'
+
 /** What a request asks for. Each has a path per dialect that knows it. */
-export type Operation = 'chat' | 'completion' | 'embeddings' | 'count-tokens'
+export type Operation = 'chat' | 'completion' | 'embeddings' | 'rerank' | 'moderation' | 'count-tokens'
 
 /** What goes to a provider as it is, at whatever path. */
 export type PassedOperation = 'pass-through'
@@ -81,8 +84,8 @@ export interface Target {
   readonly modelJson: string
   /** It goes on with an answer whose beginning stands as the last message of the conversation. Left out = it does not. */
   readonly prefill?: boolean
-  /** What it speaks of embeddings; null = nothing. Left out = what goes with its dialect. */
-  readonly embeddings?: EmbeddingFormatId | null
+  /** What it speaks beside its dialect; left out = what goes with that. */
+  readonly services?: ServiceFormats
   /** What its tokens cost; null or left out = nobody has said. */
   readonly price?: Price | null
   /** What the catalogue knows of it; null or left out = nothing. */

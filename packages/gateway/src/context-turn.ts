@@ -172,7 +172,7 @@ export class ContextTurn implements ClientListener, AnswerKeeper {
   }
 
   #go(before: Rendering, settings: string): void {
-    const { relay, body, policy } = this.#facts
+    const { translating, body, policy } = this.#facts
     const dialect = this.#dialect
     if (dialect === undefined) return
     // What is said apart holds from the first turn on; a request that says it otherwise says it for itself.
@@ -180,9 +180,9 @@ export class ContextTurn implements ClientListener, AnswerKeeper {
     this.#fresh = said.map(storedItem)
     const rendering = this.#rendering = this.#extend(before, this.#fresh)
     const text = body.latin1Slice()
-    this.#settings = keepTools(settings, relay.id, text)
+    this.#settings = keepTools(settings, translating.id, text)
     const apart = dialect.apart === null ? {} : { [dialect.apart.member]: dialect.apart.render(rendering.apart) }
-    const assembled = assembleBody(text, dialect.member, wholeText(rendering, dialect), { tools: keptTools(settings, relay.id), ...apart })
+    const assembled = assembleBody(text, dialect.member, wholeText(rendering, dialect), { tools: keptTools(settings, translating.id), ...apart })
     if (assembled.whole.length > policy.maxBytes) {
       return this.#end(gatewayError('body-too-large', `This context has become larger than this gateway keeps (${policy.maxBytes} bytes). Go on in a new one, or raise contexts.max_size.`, { param: 'headrace-context' }))
     }
@@ -191,7 +191,7 @@ export class ContextTurn implements ClientListener, AnswerKeeper {
   }
 
   get #dialect(): ContextDialect | undefined {
-    return this.#layers.dialects[this.#facts.relay.id]
+    return this.#layers.dialects[this.#facts.translating.id]
   }
 
   #extend(rendering: Rendering, items: readonly { readonly bytes: Buffer }[]): Rendering {
@@ -253,7 +253,7 @@ export class ContextTurn implements ClientListener, AnswerKeeper {
   }
 
   #key(): string {
-    return `${this.#facts.relay.id} ${this.#facts.tenant} ${this.#id}`
+    return `${this.#facts.translating.id} ${this.#facts.tenant} ${this.#id}`
   }
 }
 

@@ -1,7 +1,7 @@
 import { success, type EncodedRequest, type Exchange, type GatewayError, type ResponseHead, type Result, type Target, type UpstreamCall, type UpstreamHandler, type ClientSink } from '@headrace/contract'
 import { Answer } from './answer.ts'
-import { EmbeddingAnswer } from './embedding-answer.ts'
 import { timeoutsFor } from './orchestration/timeouts.ts'
+import { ListAnswer } from './list-answer.ts'
 import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
 import { fitRequest, type FittedRequest } from './transformation/relay/fit-request.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
@@ -52,10 +52,10 @@ export function objectionOf(prepared: PreparedCall, x: Exchange, target: Target)
 }
 
 /** Takes the answer of an attempt that began at the request's beginning. */
-export type ClientAnswer = Answer | TranslatedAnswer | EmbeddingAnswer
+export type ClientAnswer = Answer | TranslatedAnswer | ListAnswer
 
 /** What takes the answer whose head has come. */
 export function answerTo(prepared: PreparedCall, x: Exchange, translated: Translated | null, sink: ClientSink, status: number, head: ResponseHead): ClientAnswer {
   if (translated === null) return new Answer(x, prepared.dialect, sink, status, head, prepared.withholdUsage)
-  return translated.kind === 'embeddings' ? new EmbeddingAnswer(x, translated, sink, status, head) : new TranslatedAnswer(x, translated, sink, status, head)
+  return translated.kind === 'list' ? new ListAnswer(x, translated, sink, status, head) : new TranslatedAnswer(x, translated, sink, status, head)
 }

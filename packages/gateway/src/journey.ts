@@ -1,4 +1,4 @@
-import { Exchange, type Plan, type RequestHead, type ScannedRequest, type Serve } from '@headrace/contract'
+import { Exchange, type DialectId, type Plan, type RequestHead, type ScannedRequest, type Serve, type WireName } from '@headrace/contract'
 import type { ContextHeaders } from './context-turn.ts'
 import { refuse } from './departure.ts'
 import { readCorrelation } from './edge/correlation.ts'
@@ -20,7 +20,8 @@ export function createJourney(layers: JourneyLayers): Serve {
   return function serve(dialectId, operation, head, body, sink) {
     const snapshot = layers.snapshot()
     const x = new Exchange(layers.nextId(), snapshot, dialectId, operation, Date.now(), performance.now())
-    const dialect = layers.dialects.relay[dialectId]
+    const dialect = operation === 'chat' ? layers.dialects.relay[dialectId] : layers.dialects.clients[wireOf(dialectId, head.path)]
+    x.wire = dialect.id
     layers.metrics.begin()
     x.requestBytes = body.length
     readCorrelation(x, head)
@@ -62,6 +63,9 @@ export function createJourney(layers: JourneyLayers): Serve {
     else claim(layers, request, { principal: principal.value, token: token.value, key }, snapshot.idempotency)
   }
 }
+
+/** Cohere's own API is known by its paths. */
+const wireOf = (dialect: DialectId, path: string): WireName => path.startsWith('/v2/') ? 'cohere-api' : dialect
 
 const readContext = (head: RequestHead): ContextHeaders | null => {
   const id = head.header('headrace-context')

@@ -46,6 +46,7 @@ import { Pacing } from './orchestration/pacing/pacing.ts'
 import { RetryBudget } from './orchestration/retry-policy.ts'
 import { anthropicMessages } from './transformation/anthropic-messages/dialect.ts'
 import { anthropicMessagesTranslation } from './transformation/anthropic-messages/translation.ts'
+import { cohere } from './transformation/cohere/dialect.ts'
 import { geminiRoute } from './transformation/google-gemini/call-path.ts'
 import { googleGemini } from './transformation/google-gemini/dialect.ts'
 import { googleGeminiTranslation } from './transformation/google-gemini/translation.ts'
@@ -103,9 +104,10 @@ const MEMORY_LOOK_MS = 250
 /** Of the machine's memory, what all workers together may use where nothing else is configured. */
 const OWN_MEMORY = 0.8
 
+const RELAY: Dialects['relay'] = Object.freeze({ 'openai-chat': openAiChat, 'openai-responses': openAiResponses, 'anthropic-messages': anthropicMessages, 'google-gemini': googleGemini, 'ollama-chat': ollamaChat })
 /** Every dialect that is spoken. */
 export const DIALECTS: Dialects = Object.freeze({
-  relay: Object.freeze({ 'openai-chat': openAiChat, 'openai-responses': openAiResponses, 'anthropic-messages': anthropicMessages, 'google-gemini': googleGemini, 'ollama-chat': ollamaChat }),
+  relay: RELAY, clients: Object.freeze({ ...RELAY, 'cohere-api': cohere }),
   translating: Object.freeze({
     'openai-chat': openAiChatTranslation, 'openai-responses': openAiResponsesTranslation, 'anthropic-messages': anthropicMessagesTranslation, 'google-gemini': googleGeminiTranslation,
     'ollama-chat': ollamaChatTranslation,
@@ -120,6 +122,10 @@ const ROUTES: ReadonlyMap<string, { readonly dialect: DialectId, readonly operat
   ['/v1/chat/completions', { dialect: 'openai-chat', operation: 'chat' }],
   ['/v1/completions', { dialect: 'openai-chat', operation: 'completion' }],
   ['/v1/embeddings', { dialect: 'openai-chat', operation: 'embeddings' }],
+  ['/v1/rerank', { dialect: 'openai-chat', operation: 'rerank' }],
+  ['/v1/moderations', { dialect: 'openai-chat', operation: 'moderation' }],
+  ['/v2/embed', { dialect: 'openai-chat', operation: 'embeddings' }],
+  ['/v2/rerank', { dialect: 'openai-chat', operation: 'rerank' }],
   [RESPONSES_PATH, { dialect: 'openai-responses', operation: 'chat' }],
   ['/v1/responses/input_tokens', { dialect: 'openai-responses', operation: 'count-tokens' }],
   ['/v1/messages', { dialect: 'anthropic-messages', operation: 'chat' }],
@@ -297,6 +303,7 @@ const ownsContexts = (path: string): boolean => ContextApi.owns(path) || StateAp
 /** In which dialect a request that is no model call is answered: that of its path, else that of which it sends a header, else OpenAI's. */
 function dialectOf(head: RequestHead | null): RelayDialect {
   if (head === null) return openAiChat
+  if (head.path.startsWith('/v2/')) return cohere
   const route = routes.get(head.path)
   if (route !== undefined) return DIALECTS.relay[route.dialect]
   if (head.path.startsWith('/api/')) return ollamaChat

@@ -90,10 +90,10 @@ export class Shadow implements SideHolder {
   #record(): void {
     const outcome = this.#outcome
     this.#outcome = null
-    const { exchange, dialect } = this.#prepared
+    const { exchange } = this.#prepared
     const x = this.#side?.parts.x
     if (outcome === null || x === undefined) return
-    if (x.error !== 'client-closed') x.compared = compareAnswers(this.#layers.dialects.translating[dialect.id], exchange, this.#mirror.seen, x, this.#sink.seen)
+    if (x.error !== 'client-closed') x.compared = compareAnswers(this.#layers.dialects.translating[exchange.dialect], exchange, this.#mirror.seen, x, this.#sink.seen)
     this.#layers.journal.settle(x, outcome, true)
   }
 }

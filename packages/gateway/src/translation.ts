@@ -1,8 +1,10 @@
 import {
   failure, gatewayError, success,
-  type AnswerFacts, type Call, type DialectId, type EmbeddingCall, type EmbeddingFormat, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type PathName, type RelayDialect, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote,
+  type AnswerFacts, type Call, type DialectId, type EmbeddingCall, type EmbeddingFormat, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type ListDecoder, type ListEncoder, type ListFormat, type PathName, type RelayDialect,
+  type RerankCall, type RerankFormat, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote, type WireName,
 } from '@headrace/contract'
-import { EMBEDDING_FORMATS, FORMAT_OF_DIALECT } from './transformation/embeddings/formats.ts'
+import { EMBEDDING_FORMATS, EMBEDDINGS_OF_DIALECT } from './transformation/embeddings/formats.ts'
+import { RERANK_FORMATS, RERANK_OF_DIALECT } from './transformation/rerank/formats.ts'
 import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 import { clientFieldName, fieldName } from './transformation/neutral/field-names.ts'
 import { fitToolNames } from './transformation/neutral/tool-names.ts'
@@ -17,12 +19,14 @@ const PARAM_LIMIT = 256
 
 /** Every dialect, in the fast lane and through the neutral form. */
 export interface Dialects {
+  /** And what clients speak that is no dialect. */
+  readonly clients: Readonly<Record<WireName, RelayDialect>>
   readonly relay: Readonly<Record<DialectId, RelayDialect>>
   readonly translating: Readonly<Record<DialectId, TranslatingDialect>>
 }
 
 /** One request in the terms of one target, and how its answer comes back. */
-export type Translated = TranslatedCall | TranslatedEmbeddings
+export type Translated = TranslatedCall | TranslatedList
 
 interface TranslatedRequest {
   readonly request: EncodedRequest
@@ -33,11 +37,13 @@ interface TranslatedRequest {
   readonly approximated: string
 }
 
-export interface TranslatedEmbeddings extends TranslatedRequest {
-  readonly kind: 'embeddings'
-  readonly call: EmbeddingCall
-  readonly client: { readonly relay: RelayDialect, readonly format: EmbeddingFormat }
-  readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect, readonly format: EmbeddingFormat }
+/** A call whose answer is a list. */
+export interface TranslatedList extends TranslatedRequest {
+  readonly kind: 'list'
+  readonly client: RelayDialect
+  readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
+  readonly createDecoder: () => ListDecoder
+  readonly createEncoder: () => ListEncoder
 }
 
 export interface TranslatedCall extends TranslatedRequest {
@@ -66,6 +72,7 @@ export class Translator {
   readonly #path: PathName
   #call: Result<Call> | null = null
   #embeddings: Result<EmbeddingCall> | null = null
+  #rerank: Result<RerankCall> | null = null
   /** What was fetched so far, by URL. */
   #sources: ReadonlyMap<string, Source> = new Map()
   #fetching: AbortController | null = null
@@ -112,7 +119,8 @@ export class Translator {
   /** Errors: `invalid-request` where the request cannot be said in the target's dialect, or not without a loss that its model forbids. `unfit`: the answer that did not fit its schema, to be mended. */
   translate(target: Target, unfit: UnfitAnswer | null = null): Result<Translated> {
     const x = this.#x
-    if (x.operation === 'embeddings') return this.#translateEmbeddings(target)
+    if (x.operation === 'embeddings') return this.#translateList(target, embeddingsOf(x), embeddingsAt(target), format => this.#embeddings ??= this.#decodeList(format))
+    if (x.operation === 'rerank') return this.#translateList(target, rerankOf(x), rerankAt(target), format => this.#rerank ??= this.#decodeList(format))
     if (x.operation !== 'chat') {
       return failure(hasNoSuch(target, x))
     }
@@ -141,21 +149,25 @@ export class Translator {
     })
   }
 
-  #translateEmbeddings(target: Target): Result<Translated> {
+  #translateList<Id extends string, C>(target: Target, own: ListFormat<Id, C> | null, theirs: ListFormat<Id, C> | null, decode: (format: ListFormat<Id, C>) => Result<C>): Result<Translated> {
     const x = this.#x
-    const { relay, translating } = this.#dialects
-    const [own, theirs] = [embeddingsOf(x), embeddingsAt(target)]
     if (own === null || theirs === null) return failure(hasNoSuch(target, x))
-    const call = this.#embeddings ??= own.decodeRequest(this.#body, { model: x.model, single: this.#path === 'embedding' })
+    const call = decode(own)
     if (!call.ok) return call
     const request = theirs.encodeRequest(call.value, target)
     if (!request.ok) return request
     const { notes } = request.value
     if (x.plan?.strict === true && notes.length > 0) return failure(lossForbidden(notes))
     return success({
-      kind: 'embeddings', request: request.value, call: call.value, client: { relay: relay[x.dialect], format: own },
-      provider: { relay: relay[target.dialect], translating: translating[target.dialect], format: theirs }, notes, dropped: listNotes(notes, 'dropped'), approximated: listNotes(notes, 'approximated'),
+      kind: 'list', request: request.value, client: this.#dialects.clients[x.wire], provider: { relay: this.#dialects.relay[target.dialect], translating: this.#dialects.translating[target.dialect] },
+      notes, dropped: listNotes(notes, 'dropped'), approximated: listNotes(notes, 'approximated'),
+      createDecoder: () => theirs.createDecoder(call.value),
+      createEncoder: () => own.createEncoder({ call: call.value, requestId: x.requestId, startedAt: x.startedAt }),
     })
+  }
+
+  #decodeList<C>(format: ListFormat<string, C>): Result<C> {
+    return format.decodeRequest(this.#body, { model: this.#x.model, single: this.#path === 'embedding' })
   }
 
   /** The client's question for input tokens, answered by estimate. Errors: `invalid-request`, also where its model is strict: a count is exact or it is not. */
@@ -198,15 +210,19 @@ export function encodeFor(translating: TranslatingDialect, call: Call, target: T
   return success({ ...request.value, body: fitted.value.body, notes: [...request.value.notes, ...told(fitted.value.dropped, 'dropped'), ...told(fitted.value.approximated, 'approximated')] })
 }
 
-/** What a target speaks of embeddings; null = it makes none. */
-const embeddingsAt = ({ dialect, embeddings = FORMAT_OF_DIALECT[dialect] }: Target): EmbeddingFormat | null => embeddings === null ? null : EMBEDDING_FORMATS[embeddings]
-
-/** What a client speaks of them. */
-const embeddingsOf = ({ dialect }: Exchange): EmbeddingFormat | null => FORMAT_OF_DIALECT[dialect] === null ? null : EMBEDDING_FORMATS[FORMAT_OF_DIALECT[dialect]]
+const embeddingsAt = ({ dialect, services }: Target): EmbeddingFormat | null => formatIn(EMBEDDING_FORMATS, services?.embeddings === undefined ? EMBEDDINGS_OF_DIALECT[dialect] : services.embeddings)
+const embeddingsOf = ({ dialect, wire }: Exchange): EmbeddingFormat | null => formatIn(EMBEDDING_FORMATS, wire === 'cohere-api' ? 'cohere-embed' : EMBEDDINGS_OF_DIALECT[dialect])
+const rerankAt = ({ dialect, services }: Target): RerankFormat | null => formatIn(RERANK_FORMATS, services?.rerank === undefined ? RERANK_OF_DIALECT[dialect] : services.rerank)
+const rerankOf = ({ dialect, wire }: Exchange): RerankFormat | null => formatIn(RERANK_FORMATS, wire === 'cohere-api' ? 'cohere-rerank' : RERANK_OF_DIALECT[dialect])
+const formatIn = <Id extends string, Format>(formats: Readonly<Record<Id, Format>>, id: Id | null): Format | null => id === null ? null : formats[id]
 
 /** Client and target speak alike: what one wrote, the other reads as it is. */
 export function speaksAlike(x: Exchange, target: Target): boolean {
-  return x.operation === 'embeddings' ? embeddingsOf(x) === embeddingsAt(target) : x.dialect === target.dialect
+  switch (x.operation) {
+    case 'embeddings': return embeddingsOf(x) === embeddingsAt(target)
+    case 'rerank': return rerankOf(x) === rerankAt(target)
+    default: return x.dialect === target.dialect
+  }
 }
 
 const hasNoSuch = (target: Target, { operation }: Exchange): GatewayError =>

@@ -26,7 +26,7 @@ export function claim(layers: JourneyLayers, request: JourneyRequest, caller: Ca
   if (layers.keys === null) return refuse(layers, x, dialect, sink, gatewayError('invalid-request', 'This gateway runs without a store for idempotency keys. Leave the header out.', { param: 'Idempotency-Key' }))
   const keys = deriveKeys(caller.principal, caller.token, key.value)
   new KeyedRequest(layers.keys.book, {
-    keys, fingerprint: fingerprintOf(keys, x.dialect, x.operation, `${dialectHeaders}${acceptsRestart}${context?.id ?? ''}${delta?.header ?? ''} ${scanned.path} ${x.model}`, body), owner: layers.keys.owner, policy,
+    keys, fingerprint: fingerprintOf(keys, x.wire, x.operation, `${dialectHeaders}${acceptsRestart}${context?.id ?? ''}${delta?.header ?? ''} ${scanned.path} ${x.model}`, body), owner: layers.keys.owner, policy,
     longestMs: longestOf(plan),
   }, sink, {
     lead: recorded => converse(layers, { ...request, sink: recorded }),
@@ -127,7 +127,7 @@ const longestOf = (plan: Plan): number => Math.max(...plan.targets.map(target =>
 const SHARE_TRIES = 3
 
 function shareKeyOf({ x, body, scanned, plan, dialectHeaders, acceptsRestart }: JourneyRequest, principal: Principal): string {
-  return shareKey(principal, { version: x.snapshot.version, dialect: x.dialect, operation: x.operation, model: plan.model, headers: `${dialectHeaders}${acceptsRestart} ${scanned.path}` }, body)
+  return shareKey(principal, { version: x.snapshot.version, dialect: x.wire, operation: x.operation, model: plan.model, headers: `${dialectHeaders}${acceptsRestart} ${scanned.path}` }, body)
 }
 
 /** A request that may share a call joins the same one that runs, in whichever worker; the first is run. */

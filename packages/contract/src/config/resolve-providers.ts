@@ -99,7 +99,7 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
   }
 }
 
-const differencesOf = ({ quirks, embeddings }: KnownProvider): Pick<ProviderConfig, 'quirks' | 'embeddings'> => ({ ...(quirks === undefined ? {} : { quirks }), ...(embeddings === undefined ? {} : { embeddings }) })
+const differencesOf = ({ quirks, services }: KnownProvider): Pick<ProviderConfig, 'quirks' | 'services'> => ({ ...(quirks === undefined ? {} : { quirks }), ...(services === undefined ? {} : { services }) })
 
 const structureOf = ({ structured_output }: ProviderFile, known: KnownProvider | undefined): Pick<ProviderConfig, 'structuredOutput'> => {
   const structuredOutput = structured_output ?? known?.structuredOutput

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import type { DialectId, Principal } from '@headrace/contract'
+import type { WireName, Principal } from '@headrace/contract'
 
 /** All that may change an answer, beside the bytes of the body. */
 export interface ShareFacts {
   /** Of the configuration: another one may lead elsewhere. */
   readonly version: number
-  readonly dialect: DialectId
+  readonly dialect: WireName
   readonly operation: string
   /** The plan's name for the model. */
   readonly model: string

@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto'
-import { failure, gatewayError, success, type DialectId, type IdempotencyName, type Principal, type Result } from '@headrace/contract'
+import { failure, gatewayError, success, type WireName, type IdempotencyName, type Principal, type Result } from '@headrace/contract'
 
 /** Characters of a key: as many as Stripe takes. */
 const MAX_KEY = 255
@@ -38,6 +38,6 @@ export function deriveKeys({ tenant, keyId, endUser }: Principal, token: string,
 }
 
 /** What makes it the same request: where it goes, byte for byte what it says, and the dialect's own headers. Tells nothing to who has not its key. */
-export function fingerprintOf({ fingerprintKey }: RequestKeys, dialect: DialectId, operation: string, dialectHeaders: string, body: Buffer): string {
+export function fingerprintOf({ fingerprintKey }: RequestKeys, dialect: WireName, operation: string, dialectHeaders: string, body: Buffer): string {
   return createHmac('sha256', fingerprintKey).update(`${JSON.stringify([dialect, operation, dialectHeaders])}\n`).update(body).digest('hex')
 }

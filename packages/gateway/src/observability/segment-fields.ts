@@ -13,7 +13,7 @@ export function intentFields(x: Exchange): string {
     lastWallTime = x.wallTime
     lastWallText = String(x.wallTime)
   }
-  return `${lastWallText},"${x.dialect}","${x.operation}",${principalFields(x)},${segmentText(x.model)},${targetFields(x.target)},`
+  return `${lastWallText},"${x.wire}","${x.operation}",${principalFields(x)},${segmentText(x.model)},${targetFields(x.target)},`
     + `${x.stream ? 1 : 0},${x.requestBytes},${micros(x, x.admittedAt)},${micros(x, x.attemptAt)},`
     + `${x.requestId === x.id ? '0' : segmentText(x.requestId)},${x.traceId === '' ? '""' : segmentText(x.traceId)},`
     + `${x.metadata === '' ? '""' : segmentText(x.metadata)},${x.tags === '' ? '""' : segmentText(x.tags)},${x.reservedNano},${priceVersion(x.target)}`

@@ -64,12 +64,20 @@ export function compileTargets(provider: CompiledProvider, model: string, timeou
     provider: config.id, model, dialect: config.dialect, origin: provider.origin, paths: pathsOf(provider, model), headers: provider.headers,
     ...compileTimeouts([config.timeouts, tables.timeouts.find(name)?.timeouts, timeouts], facts?.firstToken ?? 'normal'), name, answerHeaders: `headrace-target: ${headerSafe(name)}\r\n`, usageOption: config.usageOption, structuredOutput: config.structuredOutput ?? 'native', modelJson: asciiJson(model),
     prefill: config.prefill ?? facts?.capabilities.prefill === true, price: tables.prices.find(name)?.price ?? facts?.price ?? null, facts, capacity: tables.capacity.find(name), quirks: config.quirks ?? null,
-    ...(config.embeddings === undefined ? {} : { embeddings: config.embeddings.format }),
+    ...servicesOf(config),
   }
   return ids.map(credentialId => Object.freeze({ ...shared, credentialId }))
 }
 
 function pathsOf({ config, base }: CompiledProvider, model: string): Target['paths'] {
   const paths = operationPaths(config.dialect, base, model, config.apiVersion)
-  return config.embeddings === undefined ? paths : Object.freeze({ ...paths, embeddings: new URL(config.embeddings.path, `http://provider${base}/`).pathname, embedding: '' })
+  const { embeddings, rerank } = config.services ?? {}
+  const at = (path: string): string => new URL(path, `http://provider${base}/`).pathname
+  return Object.freeze({ ...paths, ...(embeddings === undefined ? {} : { embeddings: at(embeddings.path), embedding: '' }), ...(rerank === undefined ? {} : { rerank: at(rerank.path) }) })
+}
+
+function servicesOf({ services }: ProviderConfig): Pick<Target, 'services'> {
+  if (services === undefined) return {}
+  const { embeddings, rerank } = services
+  return { services: Object.freeze({ ...(embeddings === undefined ? {} : { embeddings: embeddings.format }), ...(rerank === undefined ? {} : { rerank: rerank.format }) }) }
 }

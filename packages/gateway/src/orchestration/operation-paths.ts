@@ -3,22 +3,22 @@ import type { DialectId, MediaOperation, PathName } from '@headrace/contract'
 /** Stands for the model's name. */
 const MODEL = '{model}'
 
-const NO_MEDIA = Object.freeze({ 'image-generation': '', 'image-edit': '', 'image-variation': '', speech: '', transcription: '', translation: '' } as const satisfies Record<MediaOperation, string>)
-const MEDIA = Object.freeze({
+const NONE_BESIDE = Object.freeze({ rerank: '', moderation: '', 'image-generation': '', 'image-edit': '', 'image-variation': '', speech: '', transcription: '', translation: '' } as const satisfies Record<MediaOperation | 'rerank' | 'moderation', string>)
+const BESIDE = Object.freeze({
   'image-generation': '/images/generations', 'image-edit': '/images/edits', 'image-variation': '/images/variations',
-  speech: '/audio/speech', transcription: '/audio/transcriptions', translation: '/audio/translations',
-} as const satisfies Record<MediaOperation, string>)
+  rerank: '/rerank', moderation: '/moderations', speech: '/audio/speech', transcription: '/audio/transcriptions', translation: '/audio/translations',
+} as const satisfies Record<MediaOperation | 'rerank' | 'moderation', string>)
 
 /** Where a dialect's operations live below the base path; '' = it has none such. */
 const OPERATION_PATHS = Object.freeze({
-  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', embedding: '', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '', ...MEDIA },
-  'openai-responses': { chat: '/responses', completion: '', embeddings: '/embeddings', embedding: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '', ...MEDIA },
-  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', embedding: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '', ...NO_MEDIA },
+  'openai-chat': { chat: '/chat/completions', completion: '/completions', embeddings: '/embeddings', embedding: '', 'count-tokens': '', 'chat-stream': '/chat/completions', 'chat-array': '', ...BESIDE },
+  'openai-responses': { chat: '/responses', completion: '', embeddings: '/embeddings', embedding: '', 'count-tokens': '/responses/input_tokens', 'chat-stream': '/responses', 'chat-array': '', ...BESIDE },
+  'anthropic-messages': { chat: '/messages', completion: '', embeddings: '', embedding: '', 'count-tokens': '/messages/count_tokens', 'chat-stream': '/messages', 'chat-array': '', ...NONE_BESIDE },
   // Answers to a prompt have another shape there, and a path of their own.
-  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '/api/embed', embedding: '/api/embeddings', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate', ...NO_MEDIA },
+  'ollama-chat': { chat: '/api/chat', completion: '', embeddings: '/api/embed', embedding: '/api/embeddings', 'count-tokens': '', 'chat-stream': '/api/chat', 'chat-array': '/api/generate', ...NONE_BESIDE },
   'google-gemini': {
     chat: `/${MODEL}:generateContent`, completion: '', embeddings: `/${MODEL}:batchEmbedContents`, embedding: `/${MODEL}:embedContent`, 'count-tokens': `/${MODEL}:countTokens`,
-    'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`, ...NO_MEDIA,
+    'chat-stream': `/${MODEL}:streamGenerateContent?alt=sse`, 'chat-array': `/${MODEL}:streamGenerateContent`, ...NONE_BESIDE,
   },
 } as const satisfies Record<DialectId, Record<PathName, string>>)
 
@@ -33,7 +33,7 @@ export function operationPaths(dialect: DialectId, base: string, model: string, 
     chat: at(paths.chat), completion: at(paths.completion), embeddings: at(paths.embeddings), embedding: at(paths.embedding), 'count-tokens': at(paths['count-tokens']),
     'chat-stream': at(paths['chat-stream']), 'chat-array': at(paths['chat-array']),
     'image-generation': at(paths['image-generation']), 'image-edit': at(paths['image-edit']), 'image-variation': at(paths['image-variation']),
-    speech: at(paths.speech), transcription: at(paths.transcription), translation: at(paths.translation),
+    rerank: at(paths.rerank), moderation: at(paths.moderation), speech: at(paths.speech), transcription: at(paths.transcription), translation: at(paths.translation),
   })
 }
 

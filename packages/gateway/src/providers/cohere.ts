@@ -9,10 +9,10 @@ export const cohere = Object.freeze({
   env: Object.freeze(['COHERE_API_KEY', 'CO_API_KEY']),
   auth: 'bearer',
   usageOption: true,
-  endpoints: Object.freeze(['chat', 'embeddings']),
+  endpoints: Object.freeze(['chat', 'embeddings', 'rerank']),
   capabilities: Object.freeze(['tools', 'json-object', 'json-schema', 'reasoning', 'images']),
-  // Its compatible surface has no kinds of input, without which its newer models make lesser vectors.
-  embeddings: Object.freeze({ format: 'cohere-embed', path: '../../v2/embed' } as const),
+  // Its compatible surface has no reranking, and no kinds of input, without which its newer models make lesser vectors.
+  services: Object.freeze({ embeddings: { format: 'cohere-embed', path: '../../v2/embed' }, rerank: { format: 'cohere-rerank', path: '../../v2/rerank' } } as const),
   quirks: Object.freeze({
     refuses: ['logit_bias', 'metadata', 'store', 'service_tier', 'parallel_tool_calls', 'top_logprobs', 'prediction'],
     oneChoice: true,

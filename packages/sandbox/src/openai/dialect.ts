@@ -6,20 +6,25 @@ import { parseBehaviour, type Behaviour } from '../engine/behaviour.ts'
 import { choiceTokens, generate, type Generation, type Prompt } from '../engine/generate.ts'
 import { invalid } from '../refusal.ts'
 import { answerEmbeddings } from './embeddings.ts'
+import { answerModeration } from './moderations.ts'
+import { answerRerank } from './rerank.ts'
 import { checkChat } from './check-chat.ts'
 import { readChatPrompt, readCompletionPrompt } from './read-prompt.ts'
 import { cachedTokens } from './cached-tokens.ts'
 import { refusalBody } from './refusal.ts'
 import { renderFrames, renderJson, usageOf, type Envelope, type Shape } from './render.ts'
 
-const OPERATIONS: ReadonlyMap<string, Shape | 'embeddings'> = new Map<string, Shape | 'embeddings'>([
+type Operation = Shape | 'embeddings' | 'rerank' | 'moderation'
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['/v1/chat/completions', 'chat'],
   ['/v1/completions', 'completion'],
   ['/v1/embeddings', 'embeddings'],
+  ['/v1/rerank', 'rerank'],
+  ['/v1/moderations', 'moderation'],
 ])
 const MODELS = '/v1/models'
 
-/** OpenAI's Chat Completions, legacy completions and embeddings. */
+/** OpenAI's Chat Completions, legacy completions, embeddings and moderations; and reranking, which it has not, as compatible engines have it. */
 export const openai: EngineDialect = Object.freeze({
   route(path: string) {
     const operation = OPERATIONS.get(path)
@@ -44,6 +49,8 @@ function answer({ operation, behaviour, body, cache }: Asked): Answer {
     const embedded = answerEmbeddings(behaviour, body)
     return 'json' in embedded ? { kind: 'json', ...embedded } : { kind: 'refusal', refusal: embedded }
   }
+  if (operation === 'rerank') return answerRerank(behaviour, body)
+  if (operation === 'moderation') return answerModeration(behaviour, body)
   if (behaviour.base === 'embed') return { kind: 'refusal', refusal: invalid("Model 'embed' makes embeddings only.", 'model') }
   const shape = operation === 'chat' ? 'chat' : 'completion'
   const refusal = shape === 'chat' ? checkChat(body, behaviour.lenient) : null

@@ -39,6 +39,9 @@ export class Admission {
 /** A request that no limit concerns. Shared: it costs nothing. */
 export const UNLIMITED: Admission = Object.freeze(new Admission(Object.freeze({ leases: [], resources: [], names: [], openings: [], countsTokens: false, countsCost: false, policies: '' }), 0, 0, 0, 0, 0))
 
+/** Their answers are no tokens of output. */
+const WRITES_NOTHING: ReadonlySet<Exchange['operation']> = new Set<Exchange['operation']>(['embeddings', 'rerank', 'moderation'])
+
 /** An estimate may be this much too high before a request is told that it can never fit. */
 const ESTIMATE_MARGIN = 1.25
 /** Input is reserved for with this many tokens more than estimated and margin: what a provider adds to a short prompt. */
@@ -211,8 +214,7 @@ export class Limiter {
   #prepare(x: Exchange, set: CounterSet, request: BodyHolder, maxOutput: number): Admission {
     if (!set.countsTokens && !set.countsCost) return new Admission(set, 0, 0, 0, 0, x.wallTime)
     const estimate = TokenForecast.estimate(request.body)
-    // Embeddings write nothing.
-    const output = x.operation === 'embeddings' ? 0 : this.#forecast.output(x.model, maxOutput)
+    const output = WRITES_NOTHING.has(x.operation) ? 0 : this.#forecast.output(x.model, maxOutput)
     const input = this.#forecast.input(x.model, estimate)
     return new Admission(set, estimate, input, output, set.countsCost ? this.#dearest(x, input) : 0, x.wallTime)
   }
@@ -227,7 +229,7 @@ export class Limiter {
 
   /** All that the client allows to be written, or what is usual with a margin. */
   #outputAllowed(x: Exchange): number {
-    if (x.operation === 'embeddings') return 0
+    if (WRITES_NOTHING.has(x.operation)) return 0
     return x.maxOutput >= 0 ? x.maxOutput : this.#forecast.output(x.model, -1) * x.choices
   }
 

@@ -1,16 +1,16 @@
 import { RawJson, utf8AsLatin1, writeJson, type JsonView, type Writable } from '@headrace/bytes'
 import {
-  success, UNKNOWN_USAGE,
-  type EmbeddingCall, type EmbeddingEncoder, type EmbeddingEncoding, type EmbeddingFacts, type EmbeddingFormat, type EmbeddingInput, type EmbeddingPart, type EmbeddingTask, type EmbeddingsTold, type Result, type TranslationNote, type Usage,
+  success,
+  type EmbeddingCall, type ListEncoder, type EmbeddingEncoding, type ListFacts, type EmbeddingFormat, type EmbeddingInput, type EmbeddingPart, type EmbeddingTask, type ListTold, type Result, type TranslationNote,
 } from '@headrace/contract'
+import { readUsage } from '../cohere/read-usage.ts'
 import { decodeBody } from '../neutral/decode-body.ts'
 import { InvalidRequest, readCount, readText, splitDataUrl } from '../neutral/field-reader.ts'
 import { asciiJson } from '../relay/ascii-json.ts'
-import { asCount, asObject } from '../relay/json-value.ts'
 import { approximatedField, droppedFields, partsOf } from './fields.ts'
-import { foreignMembers, readInputs } from './read-inputs.ts'
+import { foreignMembers, readInputs } from '../lists/read-inputs.ts'
 import { VectorReader, type VectorPlace } from './vector-reader.ts'
-import { known, toBase64 } from './write-vector.ts'
+import { toBase64 } from './write-vector.ts'
 
 /** Documents where the client does not say: newer models must be told, and that is what most texts are. */
 const INPUT_TYPES = Object.freeze({
@@ -20,17 +20,7 @@ const TASKS: Readonly<Record<string, EmbeddingTask>> = Object.freeze({ search_qu
 /** Tasks that have no name there, and what goes in their place. */
 const NEAR: ReadonlySet<EmbeddingTask> = new Set(['similarity', 'question', 'fact', 'code'])
 const KNOWN: ReadonlySet<string> = new Set(['model', 'texts', 'images', 'inputs', 'input_type', 'embedding_types', 'output_dimension', 'truncate'])
-const PLACE: VectorPlace = Object.freeze({ path: ['embeddings', 'float'], member: null, told: rest => ({ usage: readCohereUsage(rest), model: '' }) } satisfies VectorPlace)
-
-/** `meta.billed_units`, or the tokens that it counted. */
-export function readCohereUsage(answer: Readonly<Record<string, unknown>>): Usage {
-  const meta = asObject(answer['meta'])
-  const billed = asObject(meta?.['billed_units'])
-  const text = asCount(billed?.['input_tokens'])
-  const images = asCount(billed?.['image_tokens'])
-  const counted = text < 0 && images < 0 ? asCount(asObject(meta?.['tokens'])?.['input_tokens']) : known(text) + known(images)
-  return counted < 0 ? UNKNOWN_USAGE : { inputTokens: counted, outputTokens: 0, cachedInputTokens: -1, cacheWriteTokens: -1, reasoningTokens: -1 }
-}
+const PLACE: VectorPlace = Object.freeze({ path: ['embeddings', 'float'], member: null, told: rest => ({ usage: readUsage(rest), model: '' }) } satisfies VectorPlace)
 
 /** `POST /v2/embed` of Cohere. */
 export const cohereEmbeddings: EmbeddingFormat = Object.freeze({
@@ -47,7 +37,7 @@ export const cohereEmbeddings: EmbeddingFormat = Object.freeze({
     if (call.task !== null && NEAR.has(call.task)) notes.push(approximatedField(call, 'task', INPUT_TYPES[call.task]))
     return success({ body: utf8AsLatin1(writeJson(body)), headers: '', notes })
   },
-  createDecoder: count => new VectorReader(PLACE, count),
+  createDecoder: call => new VectorReader(PLACE, call.inputs.length),
   createEncoder: facts => new CohereEncoder(facts),
 } satisfies EmbeddingFormat)
 
@@ -94,25 +84,25 @@ function imageOf(view: JsonView, param: string): EmbeddingPart {
 }
 
 /** Answers by type: the first goes out as it comes, another is held until the end. */
-class CohereEncoder implements EmbeddingEncoder {
-  readonly #facts: EmbeddingFacts
+class CohereEncoder implements ListEncoder {
+  readonly #facts: ListFacts<EmbeddingCall>
   readonly #encodings: readonly EmbeddingEncoding[]
   #second = ''
   #count = 0
 
-  constructor(facts: EmbeddingFacts) {
+  constructor(facts: ListFacts<EmbeddingCall>) {
     this.#facts = facts
     this.#encodings = facts.call.encodings
   }
 
-  vector(vector: string): string {
+  element(vector: string): string {
     const [first = 'float', second] = this.#encodings
     const separator = this.#count++ === 0 ? '' : ','
     if (second !== undefined) this.#second += separator + written(vector, second)
     return (separator === '' ? `{"id":${asciiJson(this.#facts.requestId)},"embeddings":{"${first}":[` : separator) + written(vector, first)
   }
 
-  end({ usage }: EmbeddingsTold): string {
+  end({ usage }: ListTold): string {
     const [, second] = this.#encodings
     const texts = this.#facts.call.inputs.map(input => input.type === 'text' ? input.text : null).filter(text => text !== null)
     const told = { api_version: { version: '2' }, ...(usage.inputTokens < 0 ? {} : { billed_units: { input_tokens: usage.inputTokens } }) }

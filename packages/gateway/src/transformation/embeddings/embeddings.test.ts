@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { EmbeddingCall, EmbeddingFormatId, EmbeddingsTold, Result, Target } from '@headrace/contract'
-import { ElementCutter } from './element-cutter.ts'
+import type { EmbeddingCall, EmbeddingFormatId, ListTold, Result, Target } from '@headrace/contract'
+import { ElementCutter } from '../lists/element-cutter.ts'
 import { EMBEDDING_FORMATS } from './formats.ts'
 
 const IDS = Object.keys(EMBEDDING_FORMATS) as EmbeddingFormatId[] // keys of a Record<EmbeddingFormatId, ...>
@@ -75,11 +75,11 @@ const ANSWERS: Readonly<Record<EmbeddingFormatId, string>> = {
 }
 function answered(provider: EmbeddingFormatId, client: EmbeddingFormatId, reads: readonly string[], count = 2, encodings: EmbeddingCall['encodings'] = ['float'], single = false): Result<string> {
   const asked: EmbeddingCall = { format: client, model: 'm', inputs: Array.from({ length: count }, () => ({ type: 'text', text: 'é' })), dimensions: -1, task: null, title: '', truncate: null, user: '', encodings, single, foreign: [] }
-  const decoder = EMBEDDING_FORMATS[provider].createDecoder(count)
+  const decoder = EMBEDDING_FORMATS[provider].createDecoder(asked)
   const encoder = EMBEDDING_FORMATS[client].createEncoder({ call: asked, requestId: 'r', startedAt: performance.now() })
   let text = ''
-  for (const read of reads) decoder.push(read, vector => { text += encoder.vector(vector) })
-  const told: Result<EmbeddingsTold> = decoder.end()
+  for (const read of reads) decoder.push(read, vector => { text += encoder.element(vector) })
+  const told: Result<ListTold> = decoder.end()
   return told.ok ? { ok: true, value: Buffer.from(text + encoder.end(told.value), 'latin1').toString() } : told
 }
 const values = [[0.5, -0.001], [1, 2]]

@@ -9,6 +9,6 @@ export const EMBEDDING_FORMATS = Object.freeze({
 } as const satisfies Record<EmbeddingFormatId, EmbeddingFormat>)
 
 /** What is spoken of embeddings where this is spoken of conversations; null = there are none. */
-export const FORMAT_OF_DIALECT = Object.freeze({
+export const EMBEDDINGS_OF_DIALECT = Object.freeze({
   'openai-chat': 'openai-embeddings', 'openai-responses': 'openai-embeddings', 'anthropic-messages': null, 'google-gemini': 'gemini-embed', 'ollama-chat': 'ollama-embed',
 } as const satisfies Record<DialectId, EmbeddingFormatId | null>)

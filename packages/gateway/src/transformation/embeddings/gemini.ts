@@ -1,13 +1,13 @@
 import { RawJson, utf8AsLatin1, writeJson, type JsonView, type Writable } from '@headrace/bytes'
 import {
   success,
-  type EmbeddingCall, type EmbeddingEncoder, type EmbeddingFormat, type EmbeddingInput, type EmbeddingPart, type EmbeddingTask, type EmbeddingsTold, type Usage,
+  type EmbeddingCall, type ListEncoder, type EmbeddingFormat, type EmbeddingInput, type EmbeddingPart, type EmbeddingTask, type ListTold, type Usage,
 } from '@headrace/contract'
 import { readUsage } from '../google-gemini/read-usage.ts'
 import { decodeBody } from '../neutral/decode-body.ts'
 import { InvalidRequest, readCount, readText } from '../neutral/field-reader.ts'
 import { droppedFields, partsOf } from './fields.ts'
-import { foreignMembers } from './read-inputs.ts'
+import { foreignMembers } from '../lists/read-inputs.ts'
 import { VectorReader, type VectorPlace } from './vector-reader.ts'
 
 const TASK_TYPES = Object.freeze({
@@ -36,7 +36,7 @@ export const geminiEmbeddings: EmbeddingFormat = Object.freeze({
     }
     return success({ body: utf8AsLatin1(writeJson({ requests })), headers: '', notes: droppedFields(call, ['truncate', 'user']) })
   },
-  createDecoder: count => new VectorReader(PLACE, count),
+  createDecoder: call => new VectorReader(PLACE, call.inputs.length),
   createEncoder: ({ call }) => new GeminiEncoder(call.single),
 } satisfies EmbeddingFormat)
 
@@ -87,7 +87,7 @@ function readPart(part: JsonView): EmbeddingPart {
   return { type: 'text', text }
 }
 
-class GeminiEncoder implements EmbeddingEncoder {
+class GeminiEncoder implements ListEncoder {
   readonly #single: boolean
   #count = 0
 
@@ -95,12 +95,12 @@ class GeminiEncoder implements EmbeddingEncoder {
     this.#single = single
   }
 
-  vector(vector: string): string {
+  element(vector: string): string {
     const first = this.#count++ === 0
     return this.#single ? `{"embedding":{"values":${vector}}` : `${first ? '{"embeddings":[' : ','}{"values":${vector}}`
   }
 
-  end({ usage }: EmbeddingsTold): string {
+  end({ usage }: ListTold): string {
     return `${this.#single ? '' : ']'}${usageMember(usage)}}`
   }
 }

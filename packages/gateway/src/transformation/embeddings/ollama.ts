@@ -1,12 +1,12 @@
 import { RawJson, utf8AsLatin1, writeJson } from '@headrace/bytes'
-import { success, type EmbeddingEncoder, type EmbeddingFacts, type EmbeddingFormat, type EmbeddingsTold } from '@headrace/contract'
+import { success, type EmbeddingCall, type ListEncoder, type ListFacts, type EmbeddingFormat, type ListTold } from '@headrace/contract'
 import { decodeBody } from '../neutral/decode-body.ts'
 import { readCount, readFlag } from '../neutral/field-reader.ts'
 import { readUsage } from '../ollama-chat/read-usage.ts'
 import { asciiJson } from '../relay/ascii-json.ts'
 import { asText } from '../relay/json-value.ts'
 import { droppedFields, textsOf } from './fields.ts'
-import { foreignMembers, readInputs } from './read-inputs.ts'
+import { foreignMembers, readInputs } from '../lists/read-inputs.ts'
 import { VectorReader, type VectorPlace } from './vector-reader.ts'
 
 const KNOWN: ReadonlySet<string> = new Set(['model', 'input', 'prompt', 'truncate', 'dimensions'])
@@ -29,25 +29,25 @@ export const ollamaEmbeddings: EmbeddingFormat = Object.freeze({
     const body = { model: new RawJson(target.modelJson), input: texts.value, truncate: truncate === null || truncate === 'start' ? undefined : truncate === 'end', dimensions: call.dimensions < 0 ? undefined : call.dimensions }
     return success({ body: utf8AsLatin1(writeJson(body)), headers: '', notes: droppedFields(call, ['task', 'title', 'user', ...(truncate === 'start' ? ['truncate'] as const : [])]) })
   },
-  createDecoder: count => new VectorReader(PLACE, count),
+  createDecoder: call => new VectorReader(PLACE, call.inputs.length),
   createEncoder: facts => new OllamaEncoder(facts),
 } satisfies EmbeddingFormat)
 
-class OllamaEncoder implements EmbeddingEncoder {
-  readonly #facts: EmbeddingFacts
+class OllamaEncoder implements ListEncoder {
+  readonly #facts: ListFacts<EmbeddingCall>
   #count = 0
 
-  constructor(facts: EmbeddingFacts) {
+  constructor(facts: ListFacts<EmbeddingCall>) {
     this.#facts = facts
   }
 
-  vector(vector: string): string {
+  element(vector: string): string {
     if (this.#facts.call.single) return `{"embedding":${vector}`
     return (this.#count++ === 0 ? `{"model":${asciiJson(this.#facts.call.model)},"embeddings":[` : ',') + vector
   }
 
   /** Durations are nanoseconds. */
-  end({ usage }: EmbeddingsTold): string {
+  end({ usage }: ListTold): string {
     if (this.#facts.call.single) return '}'
     const total = Math.round((performance.now() - this.#facts.startedAt) * 1e6)
     return `],"total_duration":${total},"load_duration":0${usage.inputTokens < 0 ? '' : `,"prompt_eval_count":${usage.inputTokens}`}}`

@@ -1,12 +1,12 @@
 import { RawJson, utf8AsLatin1, writeJson, type Writable } from '@headrace/bytes'
-import { success, type EmbeddingEncoder, type EmbeddingFacts, type EmbeddingFormat, type EmbeddingTask, type EmbeddingsTold, type Result } from '@headrace/contract'
+import { success, type EmbeddingCall, type ListEncoder, type ListFacts, type EmbeddingFormat, type EmbeddingTask, type ListTold, type Result } from '@headrace/contract'
 import { decodeBody } from '../neutral/decode-body.ts'
 import { InvalidRequest, readCount, readText } from '../neutral/field-reader.ts'
 import { readUsage } from '../openai-chat/read-usage.ts'
 import { asciiJson } from '../relay/ascii-json.ts'
 import { asText } from '../relay/json-value.ts'
 import { droppedFields, textsOf } from './fields.ts'
-import { foreignMembers, readInputs } from './read-inputs.ts'
+import { foreignMembers, readInputs } from '../lists/read-inputs.ts'
 import { VectorReader, type VectorPlace } from './vector-reader.ts'
 import { known, toBase64 } from './write-vector.ts'
 
@@ -38,26 +38,26 @@ export const openAiEmbeddings: EmbeddingFormat = Object.freeze({
     }
     return success({ body: utf8AsLatin1(writeJson(body)), headers: '', notes: droppedFields(call, ['task', 'title', 'truncate']) })
   },
-  createDecoder: count => new VectorReader(PLACE, count),
+  createDecoder: call => new VectorReader(PLACE, call.inputs.length),
   createEncoder: facts => new OpenAiEncoder(facts),
 } satisfies EmbeddingFormat)
 
-class OpenAiEncoder implements EmbeddingEncoder {
-  readonly #facts: EmbeddingFacts
+class OpenAiEncoder implements ListEncoder {
+  readonly #facts: ListFacts<EmbeddingCall>
   readonly #base64: boolean
   #count = 0
 
-  constructor(facts: EmbeddingFacts) {
+  constructor(facts: ListFacts<EmbeddingCall>) {
     this.#facts = facts
     this.#base64 = facts.call.encodings.includes('base64')
   }
 
-  vector(vector: string): string {
+  element(vector: string): string {
     const index = this.#count++
     return `${index === 0 ? '{"object":"list","data":[' : ','}{"object":"embedding","index":${index},"embedding":${this.#base64 ? `"${toBase64(vector)}"` : vector}}`
   }
 
-  end({ usage, model }: EmbeddingsTold): string {
+  end({ usage, model }: ListTold): string {
     const tokens = known(usage.inputTokens)
     return `],"model":${asciiJson(model === '' ? this.#facts.call.model : model)},"usage":{"prompt_tokens":${tokens},"total_tokens":${tokens}}}`
   }

@@ -1,7 +1,7 @@
 import { scanMembers } from '@headrace/bytes'
-import { failure, gatewayError, success, type EmbeddingDecoder, type EmbeddingsTold, type GatewayError, type Result } from '@headrace/contract'
+import { failure, gatewayError, success, type ListDecoder, type ListTold, type GatewayError, type Result } from '@headrace/contract'
 import { asObject, parseJson } from '../relay/json-value.ts'
-import { ElementCutter } from './element-cutter.ts'
+import { ElementCutter } from '../lists/element-cutter.ts'
 
 /** Characters of one vector in an answer (65,536 numbers), and of all else. */
 const VECTOR_LIMIT = 2 ** 21
@@ -18,11 +18,11 @@ export interface VectorPlace {
   /** The member that says which input it belongs to, where there is one. */
   readonly index?: string
   /** Of the answer without its vectors. */
-  readonly told: (rest: Readonly<Record<string, unknown>>) => EmbeddingsTold
+  readonly told: (rest: Readonly<Record<string, unknown>>) => ListTold
 }
 
 /** Reads answers of a format, one vector at a time. */
-export class VectorReader implements EmbeddingDecoder {
+export class VectorReader implements ListDecoder {
   readonly #place: VectorPlace
   readonly #count: number
   readonly #names: readonly string[]
@@ -53,7 +53,7 @@ export class VectorReader implements EmbeddingDecoder {
     if (this.#cutter.broken) this.error ??= protocol('The provider\'s answer is no list of embeddings, or one of a size that cannot be.')
   }
 
-  end(): Result<EmbeddingsTold> {
+  end(): Result<ListTold> {
     if (this.error !== null) return failure(this.error)
     const rest = asObject(parseJson(this.#cutter.rest))
     if (rest === null) return failure(protocol('The provider\'s answer is not a JSON object, or not a whole one.'))

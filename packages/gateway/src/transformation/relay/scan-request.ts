@@ -15,6 +15,8 @@ function namesOf({ bound, judged }: ScannedMembers): readonly string[] {
 }
 const MODEL = 0, STREAM = 1, OPTIONS = 2, USER = 3, METADATA = 4, MAX_TOKENS = 5, MAX_COMPLETION_TOKENS = 6, CHOICES = 7, TEMPERATURE = 8, SEED = 9
 const OPTION_KEYS = ['include_usage']
+/** Their `stream` means nothing. */
+const WITHOUT_STREAM: ReadonlySet<Operation> = new Set(['embeddings', 'rerank', 'moderation'])
 const MODEL_LIMIT = 256
 const USER_LIMIT = 256
 const METADATA_LIMIT = 4096
@@ -56,7 +58,7 @@ function scan(names: readonly string[], judge: ((values: readonly string[]) => G
   const modelSpan = spanAt(members, MODEL)
   const model = readModel(text, modelSpan)
   if (typeof model !== 'string') return failure(model)
-  const stream = operation === 'embeddings' ? false : readFlag(text, spanAt(members, STREAM))
+  const stream = WITHOUT_STREAM.has(operation) ? false : readFlag(text, spanAt(members, STREAM))
   if (stream === null) return invalid('"stream" must be true or false.', 'stream')
   const objection = judge === null ? null : judge([OPTIONS, MAX_TOKENS, CHOICES].map(index => valueAt(text, spanAt(members, index))))
   const options = judge === null ? readOptions(body, text, spanAt(members, OPTIONS), limits.jsonDepth) : success(NO_OPTIONS)

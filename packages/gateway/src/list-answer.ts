@@ -1,20 +1,20 @@
-import { gatewayError, type ClientSink, type EmbeddingDecoder, type EmbeddingEncoder, type Exchange, type GatewayError, type ResponseHead } from '@headrace/contract'
+import { gatewayError, type ClientSink, type ListDecoder, type ListEncoder, type Exchange, type GatewayError, type ResponseHead } from '@headrace/contract'
 import { REFUSAL_LIMIT, type AnswerEnd, type AttemptAnswer } from './answer.ts'
 import { classifyFitted, fitRefusal, hiddenRefusal } from './transformation/relay/fit-answer.ts'
-import { lossHeaders, type TranslatedEmbeddings } from './translation.ts'
+import { lossHeaders, type TranslatedList } from './translation.ts'
 
 /**
- * Takes one attempt's embeddings in the provider's format and gives them to the client in its own, one vector at a time: a short answer when it is
+ * Takes one attempt's list (embeddings, documents in their order) in the provider's format and gives it to the client in its own, element by element: a short answer when it is
  * whole (so that a broken one falls back), a long one from `holdLimit` on as it comes. One instance per attempt.
  */
-export class EmbeddingAnswer implements AttemptAnswer {
+export class ListAnswer implements AttemptAnswer {
   #x: Exchange
-  readonly #translated: TranslatedEmbeddings
+  readonly #translated: TranslatedList
   readonly #sink: ClientSink
   readonly #head: ResponseHead
   readonly #refused: boolean
-  readonly #decoder: EmbeddingDecoder
-  readonly #encoder: EmbeddingEncoder
+  readonly #decoder: ListDecoder
+  readonly #encoder: ListEncoder
   /** Latin1: a refusal's body, or a good answer's first bytes, to be looked at for what it is. */
   #held = ''
   /** Encoded and not yet sent. */
@@ -22,15 +22,14 @@ export class EmbeddingAnswer implements AttemptAnswer {
   #endless: GatewayError | null = null
   readonly sent = ''
 
-  constructor(x: Exchange, translated: TranslatedEmbeddings, sink: ClientSink, status: number, head: ResponseHead) {
+  constructor(x: Exchange, translated: TranslatedList, sink: ClientSink, status: number, head: ResponseHead) {
     this.#x = x
     this.#translated = translated
     this.#sink = sink
     this.#head = head
     this.#refused = status < 200 || status > 299
-    const { call, client, provider } = translated
-    this.#decoder = provider.format.createDecoder(call.inputs.length)
-    this.#encoder = client.format.createEncoder({ call, requestId: x.requestId, startedAt: x.startedAt })
+    this.#decoder = translated.createDecoder()
+    this.#encoder = translated.createEncoder()
   }
 
   /** Goes on in another record. */
@@ -46,12 +45,12 @@ export class EmbeddingAnswer implements AttemptAnswer {
       if (this.#held.length >= REFUSAL_LIMIT) this.#endless = this.#classify()
       return true
     }
-    this.#decoder.push(text, this.#onVector)
+    this.#decoder.push(text, this.#onElement)
     return this.#decoder.error !== null || this.#out.length <= (this.#x.committedAt === 0 ? this.#x.snapshot.policy.holdLimit : 0) || this.#flush()
   }
 
-  readonly #onVector = (vector: string): void => {
-    this.#out += this.#encoder.vector(vector)
+  readonly #onElement = (element: string): void => {
+    this.#out += this.#encoder.element(element)
   }
 
   get streamError(): GatewayError | null {
@@ -87,7 +86,7 @@ export class EmbeddingAnswer implements AttemptAnswer {
     const told = this.#refused && !tellsSecret(this.#held) ? provider.translating.readRefusal(this.#held) : null
     if (told === null) return false
     const kind = this.#x.error === 'upstream-context-length' ? this.#x.error : 'upstream-invalid-request'
-    const encoded = client.relay.encodeError(gatewayError(kind, told.message, { param: told.param }), this.#x.requestId)
+    const encoded = client.encodeError(gatewayError(kind, told.message, { param: told.param }), this.#x.requestId)
     const status = this.#x.upstreamStatus
     this.#respond(status >= 400 && status < 500 ? status : encoded.status, encoded.headers + this.#x.answerHeaders + this.#x.explanation + this.#targetHeaders(), encoded.body)
     return true
@@ -133,7 +132,7 @@ export class EmbeddingAnswer implements AttemptAnswer {
   }
 
   #headers(): string {
-    return `content-type: application/json\r\n${this.#translated.client.relay.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#targetHeaders()}`
+    return `content-type: application/json\r\n${this.#translated.client.requestIdHeader}: ${this.#x.requestId}\r\n${this.#x.answerHeaders}${this.#x.explanation}${this.#targetHeaders()}`
   }
 
   #targetHeaders(): string {
