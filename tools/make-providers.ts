@@ -79,7 +79,7 @@ one that is left; one that a provider refuses is not used again.
         base_url: https://models.example.com/v1
         credentials: { oauth: { token_url: https://id.example.com/token, client_id: APP, client_secret: "\${SECRET}", scope: models } }
 
-Everything below is what a vendor's documentation says. **Endpoints** are what it offers; chat, completions and embeddings are spoken here. **Quirks** are what it does otherwise than the
+Everything below is what a vendor's documentation says. **Endpoints** are what it offers; chat, responses, messages, completions, embeddings, rerank and moderations are spoken here. **Quirks** are what it does otherwise than the
 API that it offers: requests are changed as they leave and answers as they come back, so that clients need not know. What a request loses is named in the answer's header
 \`headrace-dropped\` or \`headrace-approximated\`; where a model is \`strict\`, a target that would lose something is passed over.
 

@@ -26,6 +26,8 @@ export interface KnownProvider {
   readonly structuredOutput?: StructuredOutput
   readonly quirks?: ProviderQuirks
   readonly services?: ProviderServices
+  /** Left out = not known. */
+  readonly endpoints?: readonly ProviderEndpoint[]
   /** Model names worth listing and resolving without a prefix. Any other works as `provider/model`. */
   readonly models: readonly string[]
   /** Names that the model catalogue's sources have for it, where they are others. */
@@ -33,7 +35,8 @@ export interface KnownProvider {
 }
 
 /** What a provider offers in another format, or at another place, than goes with its dialect. */
-export interface ProviderServices { readonly embeddings?: ProviderService<EmbeddingFormatId>, readonly rerank?: ProviderService<RerankFormatId> }
+/** `completions`: false = it has conversations alone, and legacy completions are made of them. */
+export interface ProviderServices { readonly completions?: false, readonly embeddings?: ProviderService<EmbeddingFormatId>, readonly rerank?: ProviderService<RerankFormatId> }
 /** `path`: relative to the base URL's directory (`../v2/embed`). */
 export interface ProviderService<Format> { readonly format: Format, readonly path: string }
 

@@ -95,3 +95,6 @@ export interface TranslatingDialect {
   /** The provider's own words in a refusal of the request; null = none that can be read. */
   readRefusal(body: string): { readonly message: string, readonly param: string | null } | null
 }
+
+/** What a client's side of a translation takes: an older way of asking has no more than this. */
+export type ClientTranslation = Pick<TranslatingDialect, 'decodeRequest' | 'createEncoder' | 'contentType'>

@@ -15,7 +15,7 @@ export function dispatchAttempt({ dispatch }: AttemptLayers, prepared: PreparedC
   return dispatch({
     origin: target.origin,
     method: 'POST',
-    path: target.paths[encoded === null ? prepared.path : x.stream || x.operation === 'pass-through' ? 'chat-stream' : x.operation],
+    path: target.paths[encoded === null ? prepared.path : x.stream || x.operation === 'pass-through' ? 'chat-stream' : x.operation === 'completion' ? 'chat' : x.operation],
     headers: target.headers + prepared.headers + (encoded === null ? prepared.dialectHeaders : encoded.headers),
     credentialId: target.credentialId,
     body: encoded !== null ? encoded.body : target.quirks == null && prepared.foreign === '' ? prepared.body(target) : fittedBody(prepared, x, target),

@@ -1,6 +1,6 @@
 import {
   failure, gatewayError, success,
-  type AnswerFacts, type Call, type DialectId, type EmbeddingCall, type EmbeddingFormat, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type ListDecoder, type ListEncoder, type ListFormat, type PathName, type RelayDialect,
+  type AnswerFacts, type Call, type ClientTranslation, type DialectId, type EmbeddingCall, type EmbeddingFormat, type EncodedRequest, type Exchange, type FetchPart, type GatewayError, type ListDecoder, type ListEncoder, type ListFormat, type PathName, type RelayDialect,
   type RerankCall, type RerankFormat, type Result, type Source, type Target, type TranslatingDialect, type TranslationNote, type WireName,
 } from '@headrace/contract'
 import { EMBEDDING_FORMATS, EMBEDDINGS_OF_DIALECT } from './transformation/embeddings/formats.ts'
@@ -9,6 +9,7 @@ import { estimateCall } from './transformation/neutral/estimate-tokens.ts'
 import { clientFieldName, fieldName } from './transformation/neutral/field-names.ts'
 import { fitToolNames } from './transformation/neutral/tool-names.ts'
 import { mended, outputFor, type ShapedOutput } from './transformation/neutral/structured-output.ts'
+import { openAiCompletions } from './transformation/openai-completions/translation.ts'
 import { fitRequest } from './transformation/relay/fit-request.ts'
 import { fetchUrls, urlsToFetch, withSources } from './url-parts.ts'
 
@@ -48,7 +49,7 @@ export interface TranslatedList extends TranslatedRequest {
 
 export interface TranslatedCall extends TranslatedRequest {
   readonly kind: 'conversation'
-  readonly client: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
+  readonly client: { readonly relay: RelayDialect, readonly translating: ClientTranslation }
   readonly provider: { readonly relay: RelayDialect, readonly translating: TranslatingDialect }
   readonly facts: AnswerFacts
   /** Structured output by other means than the dialect's own; null = by these, or none was asked for. */
@@ -121,7 +122,7 @@ export class Translator {
     const x = this.#x
     if (x.operation === 'embeddings') return this.#translateList(target, embeddingsOf(x), embeddingsAt(target), format => this.#embeddings ??= this.#decodeList(format))
     if (x.operation === 'rerank') return this.#translateList(target, rerankOf(x), rerankAt(target), format => this.#rerank ??= this.#decodeList(format))
-    if (x.operation !== 'chat') {
+    if (x.operation !== 'chat' && x.operation !== 'completion') {
       return failure(hasNoSuch(target, x))
     }
     const { relay, translating } = this.#dialects
@@ -138,7 +139,7 @@ export class Translator {
     return success({
       kind: 'conversation',
       request: request.value,
-      client: { relay: relay[x.dialect], translating: translating[x.dialect] },
+      client: { relay: relay[x.dialect], translating: this.#client },
       provider: { relay: relay[target.dialect], translating: translating[target.dialect] },
       facts: { requestId: x.id, model: target.model, created: Math.floor(x.wallTime / 1_000), includeUsage: call.value.includeUsage, call: call.value, array: this.#path === 'chat-array' },
       output,
@@ -192,7 +193,11 @@ export class Translator {
   }
 
   #decode(): Result<Call> {
-    return this.#call ??= this.#dialects.translating[this.#x.dialect].decodeRequest(this.#body, this.#x)
+    return this.#call ??= this.#client.decodeRequest(this.#body, this.#x)
+  }
+
+  get #client(): ClientTranslation {
+    return this.#x.operation === 'completion' ? openAiCompletions : this.#dialects.translating[this.#x.dialect]
   }
 }
 
@@ -221,6 +226,7 @@ export function speaksAlike(x: Exchange, target: Target): boolean {
   switch (x.operation) {
     case 'embeddings': return embeddingsOf(x) === embeddingsAt(target)
     case 'rerank': return rerankOf(x) === rerankAt(target)
+    case 'completion': return x.dialect === target.dialect && target.paths.completion !== ''
     default: return x.dialect === target.dialect
   }
 }

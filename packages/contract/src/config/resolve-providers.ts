@@ -99,7 +99,10 @@ function resolveProvider(id: string, settings: ProviderFile, sources: ProviderSo
   }
 }
 
-const differencesOf = ({ quirks, services }: KnownProvider): Pick<ProviderConfig, 'quirks' | 'services'> => ({ ...(quirks === undefined ? {} : { quirks }), ...(services === undefined ? {} : { services }) })
+function differencesOf({ quirks, services, endpoints }: KnownProvider): Pick<ProviderConfig, 'quirks' | 'services'> {
+  const own = endpoints === undefined || endpoints.includes('completions') ? services : { ...services, completions: false as const }
+  return { ...(quirks === undefined ? {} : { quirks }), ...(own === undefined ? {} : { services: own }) }
+}
 
 const structureOf = ({ structured_output }: ProviderFile, known: KnownProvider | undefined): Pick<ProviderConfig, 'structuredOutput'> => {
   const structuredOutput = structured_output ?? known?.structuredOutput

@@ -71,9 +71,9 @@ export function compileTargets(provider: CompiledProvider, model: string, timeou
 
 function pathsOf({ config, base }: CompiledProvider, model: string): Target['paths'] {
   const paths = operationPaths(config.dialect, base, model, config.apiVersion)
-  const { embeddings, rerank } = config.services ?? {}
+  const { completions, embeddings, rerank } = config.services ?? {}
   const at = (path: string): string => new URL(path, `http://provider${base}/`).pathname
-  return Object.freeze({ ...paths, ...(embeddings === undefined ? {} : { embeddings: at(embeddings.path), embedding: '' }), ...(rerank === undefined ? {} : { rerank: at(rerank.path) }) })
+  return Object.freeze({ ...paths, ...(completions === false ? { completion: '' } : {}), ...(embeddings === undefined ? {} : { embeddings: at(embeddings.path), embedding: '' }), ...(rerank === undefined ? {} : { rerank: at(rerank.path) }) })
 }
 
 function servicesOf({ services }: ProviderConfig): Pick<Target, 'services'> {

@@ -4,14 +4,15 @@ import { AnswerFold, type FoldedChoice, type FoldedItem } from '../neutral/answe
 import { asObject } from '../relay/json-value.ts'
 import { DETAIL_FORMATS } from './decode-message.ts'
 
-const FINISH_REASONS = Object.freeze({
+/** As completions tell them too. */
+export const FINISH_REASONS = Object.freeze({
   'stop': 'stop', 'stop-sequence': 'stop', 'length': 'length', 'tool-calls': 'tool_calls', 'content-filter': 'content_filter', 'refusal': 'content_filter',
   'pause': 'stop', 'context-window': 'length', 'other': 'stop',
 } as const satisfies Record<FinishReason, string>)
 
 const known = (count: number): number => Math.max(count, 0)
 
-function usageObject(usage: Usage): Writable {
+export function usageObject(usage: Usage): Writable {
   return {
     prompt_tokens: known(usage.inputTokens), completion_tokens: known(usage.outputTokens), total_tokens: known(usage.inputTokens) + known(usage.outputTokens),
     prompt_tokens_details: { cached_tokens: known(usage.cachedInputTokens), ...(usage.cacheWriteTokens > 0 ? { cache_write_tokens: usage.cacheWriteTokens } : {}) },
