@@ -1,4 +1,5 @@
 import { gatewayError, UNKNOWN_USAGE, type ClientSink, type Exchange, type GatewayError, type ProviderQuirks, type RelayDialect, type ResponseHead, type StreamTap } from '@headrace/contract'
+import { collectBehind } from './orchestration/memory/collect-garbage.ts'
 import { classifyFitted, fitFinish, fitRefusal, hiddenRefusal } from './transformation/relay/fit-answer.ts'
 import { lossHeaders } from './translation.ts'
 
@@ -83,8 +84,10 @@ export class Answer implements AttemptAnswer {
     }
     if (this.#through) {
       const text = chunk.latin1Slice()
-      this.#held = (this.#held + text).slice(-USAGE_TAIL)
-      return this.#forward(text, last)
+      this.#held = text.length < USAGE_TAIL ? (this.#held + text).slice(-USAGE_TAIL) : text.slice(-USAGE_TAIL)
+      const more = this.#forward(text, last)
+      collectBehind(text.length)
+      return more
     }
     this.#held += chunk.latin1Slice()
     if (this.#refused && this.#held.length >= REFUSAL_LIMIT) this.#endless = this.#dialect.classifyResponse(this.#x.upstreamStatus, this.#head, this.#held)

@@ -1,5 +1,6 @@
 import { success, type EncodedRequest, type Exchange, type GatewayError, type ResponseHead, type Result, type Target, type UpstreamCall, type UpstreamHandler, type ClientSink } from '@headrace/contract'
 import { Answer } from './answer.ts'
+import { collectBehind } from './orchestration/memory/collect-garbage.ts'
 import { timeoutsFor } from './orchestration/timeouts.ts'
 import { ListAnswer } from './list-answer.ts'
 import type { AttemptLayers, PreparedCall } from './prepared-call.ts'
@@ -57,5 +58,5 @@ export type ClientAnswer = Answer | TranslatedAnswer | ListAnswer
 /** What takes the answer whose head has come. */
 export function answerTo(prepared: PreparedCall, x: Exchange, translated: Translated | null, sink: ClientSink, status: number, head: ResponseHead): ClientAnswer {
   if (translated === null) return new Answer(x, prepared.dialect, sink, status, head, prepared.withholdUsage)
-  return translated.kind === 'list' ? new ListAnswer(x, translated, sink, status, head) : new TranslatedAnswer(x, translated, sink, status, head)
+  return translated.kind === 'list' ? new ListAnswer(x, translated, sink, status, head, collectBehind) : new TranslatedAnswer(x, translated, sink, status, head)
 }

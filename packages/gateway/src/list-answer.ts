@@ -12,6 +12,7 @@ export class ListAnswer implements AttemptAnswer {
   readonly #translated: TranslatedList
   readonly #sink: ClientSink
   readonly #head: ResponseHead
+  readonly #collectBehind: (bytes: number) => void
   readonly #refused: boolean
   readonly #decoder: ListDecoder
   readonly #encoder: ListEncoder
@@ -22,11 +23,13 @@ export class ListAnswer implements AttemptAnswer {
   #endless: GatewayError | null = null
   readonly sent = ''
 
-  constructor(x: Exchange, translated: TranslatedList, sink: ClientSink, status: number, head: ResponseHead) {
+  /** `collectBehind` hears how many bytes of a long answer have gone by. */
+  constructor(x: Exchange, translated: TranslatedList, sink: ClientSink, status: number, head: ResponseHead, collectBehind: (bytes: number) => void) {
     this.#x = x
     this.#translated = translated
     this.#sink = sink
     this.#head = head
+    this.#collectBehind = collectBehind
     this.#refused = status < 200 || status > 299
     this.#decoder = translated.createDecoder()
     this.#encoder = translated.createEncoder()
@@ -108,7 +111,9 @@ export class ListAnswer implements AttemptAnswer {
     }
     const bytes = this.#take()
     this.#x.responseBytes += bytes.length
-    return this.#sink.write(bytes, false)
+    const more = this.#sink.write(bytes, false)
+    this.#collectBehind(bytes.length)
+    return more
   }
 
   #respond(status: number, headers: string, text: string): void {
