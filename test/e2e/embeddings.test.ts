@@ -1,4 +1,8 @@
+import { createGoogle } from '@ai-sdk/google'
+import { createOpenAI } from '@ai-sdk/openai'
 import { GoogleGenAI } from '@google/genai'
+import { OpenAIEmbeddings } from '@langchain/openai'
+import { embedMany } from 'ai'
 import { CohereClient, CohereClientV2 } from 'cohere-ai'
 import { Ollama } from 'ollama'
 import OpenAI from 'openai'
@@ -66,6 +70,14 @@ describe.each(PROVIDERS)('embeddings of a model at %s', provider => {
     expect(rounded(embeddings.float ?? [])).toEqual(expected)
   })
 
+  it('and for those of LangChain and Vercel', async () => {
+    const expected = await vectors()
+    const langchain = new OpenAIEmbeddings({ apiKey: API_KEY, model, dimensions: 256, maxRetries: 0, configuration: { baseURL: `${headrace.url}/v1` } })
+    expect(rounded(await langchain.embedDocuments([...TEXTS]))).toEqual(expected)
+    const [openaiModel, googleModel] = [createOpenAI({ apiKey: API_KEY, baseURL: `${headrace.url}/v1` }).embedding(model), createGoogle({ apiKey: API_KEY, baseURL: `${headrace.url}/v1beta` }).embedding(model)]
+    for (const vercel of [openaiModel, googleModel]) expect(rounded((await embedMany({ model: vercel, values: [...TEXTS], maxRetries: 0 })).embeddings)).toEqual(expected)
+  })
+
   it('come one at a time, too', async () => {
     const [, expected] = await vectors()
     const [older, google] = await Promise.all([ollama.embeddings({ model, prompt: 'Köln' }), post(`/v1beta/models/${model}:embedContent`, { content: { parts: [{ text: 'Köln' }] } })])
@@ -126,7 +138,11 @@ describe('documents are put in their order', () => {
     expect(first.results[0]?.document).toMatchObject({ text: documents[1] })
     const jina = await post('/v1/rerank', { model, query, documents, top_n: 1, return_documents: false })
     expect(JSON.parse(jina.body.toString())).toMatchObject({ results: [{ index: 1 }] })
-    expect((await headrace.logs(`model=${model}`)).map(({ operation, dialect }) => [operation, dialect])).toEqual(expect.arrayContaining([['rerank', 'cohere-api'], ['rerank', 'openai-chat']]))
+  })
+
+  it('and are on record with what their client speaks', async () => {
+    await cohere.rerank({ model: 'coh/echo', query, documents })
+    expect(await headrace.logs('model=coh/echo')).toMatchObject([{ operation: 'rerank', dialect: 'cohere-api', outcome: 'settled' }])
   })
 
   it('nowhere by a provider that does not do it, and what is wrong is said in the client\'s shape', async () => {
