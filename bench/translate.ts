@@ -12,20 +12,24 @@ import { cpuNanoseconds } from './relay/process-cost.ts'
 import { API_KEY, type LoadResult } from './relay/traffic.ts'
 import { clientRequest, EVENTS, providerAnswer, type Speaker } from './translate/samples.ts'
 import type { UpstreamScript } from './translate/upstream.ts'
+import { hasVectors, vectorAnswer, vectorRequest } from './translate/vectors.ts'
 
-const TARGETS: Readonly<Record<string, number>> = Object.freeze({ request_x: 2.5, event_x: 3 })
+const TARGETS: Readonly<Record<string, number>> = Object.freeze({ request_x: 2.5, event_x: 3, vectors_x: 2 })
 /** Connections of the load. */
 const CONNECTIONS = 16
 const WARM_UP_SECONDS = 1
 
 export const translate: Bench = {
   name: 'translate',
-  question: 'What does translation cost in CPU against the fast lane of the client\'s dialect, in the same run and over sockets? (figures: request_x, a JSON exchange; event_x, a stream of 50 events in one piece; of all pairs the worst)',
+  question: 'What does translation cost in CPU against the fast lane of the client\'s dialect, in the same run and over sockets? (figures: request_x, a JSON exchange; event_x, a stream of 50 events in one piece; vectors_x, 4 embeddings of 768 numbers; of all pairs the worst)',
   run,
 }
 
+const FIGURES = ['request_x', 'event_x', 'vectors_x'] as const
+type Figure = (typeof FIGURES)[number]
+
 /** One pair under one kind of traffic. */
-interface Lane { readonly client: DialectId, readonly provider: DialectId, readonly stream: boolean, readonly file: string }
+interface Lane { readonly client: DialectId, readonly provider: DialectId, readonly figure: Figure, readonly file: string }
 
 async function run(options: BenchOptions): Promise<BenchResult> {
   requireTools()
@@ -37,7 +41,7 @@ async function run(options: BenchOptions): Promise<BenchResult> {
     const port = await freePort()
     const worker = await startWorker(makeFolder(join(folder, 'worker')), port, configuration(port, speakers, upstream.ports), process.env, { name: 'worker', logCalls: true, whole: false, cpuProf: options.cpuProf })
     try {
-      const lanes = [false, true].filter(stream => options.only.length === 0 || options.only.includes(stream ? 'event_x' : 'request_x')).flatMap(stream => writeLanes(folder, speakers, stream))
+      const lanes = FIGURES.filter(figure => options.only.length === 0 || options.only.includes(figure)).flatMap(figure => writeLanes(folder, speakers, figure))
       const costs = await measure(lanes, port, worker.workers(), options)
       return { figures: worstPairs(lanes, costs, options), targets: Object.fromEntries(Object.entries(TARGETS).filter(([name]) => options.only.length === 0 || options.only.includes(name))), atLeast: new Set(), voidReason: null }
     } finally {
@@ -61,7 +65,7 @@ async function startUpstream(speakers: readonly Speaker[]): Promise<{ readonly c
   for (const speaker of speakers) {
     const port = await freePort()
     ports.set(speaker.id, port)
-    providers.push({ port, json: providerAnswer(speaker, false), stream: providerAnswer(speaker, true) })
+    providers.push({ port, json: providerAnswer(speaker, false), stream: providerAnswer(speaker, true), vectors: vectorAnswer(speaker.id) })
   }
   const child = spawnPinned(LOAD_CORE, process.execPath, [join(ROOT, 'bench/translate/upstream.ts')], true)
   child.send({ providers } satisfies UpstreamScript)
@@ -84,11 +88,13 @@ function configuration(port: number, speakers: readonly Speaker[], ports: Readon
   })
 }
 
-function writeLanes(folder: string, speakers: readonly Speaker[], stream: boolean): Lane[] {
-  return speakers.flatMap(client => speakers.map(({ id: provider }) => {
-    const file = join(folder, `${client.id}--${provider}-${stream ? 'stream' : 'json'}`)
-    writeFileSync(file, clientRequest(client, DIALECTS.translating['openai-chat'], `to-${provider}`, stream, API_KEY), 'latin1')
-    return { client: client.id, provider, stream, file }
+function writeLanes(folder: string, speakers: readonly Speaker[], figure: Figure): Lane[] {
+  const spoken = figure === 'vectors_x' ? speakers.filter(({ id }) => hasVectors(id)) : speakers
+  return spoken.flatMap(client => spoken.map(({ id: provider }) => {
+    const file = join(folder, `${client.id}--${provider}-${figure}`)
+    const model = `to-${provider}`
+    writeFileSync(file, figure === 'vectors_x' ? vectorRequest(client.id, model, API_KEY) : clientRequest(client, DIALECTS.translating['openai-chat'], model, figure === 'event_x', API_KEY), 'latin1')
+    return { client: client.id, provider, figure, file }
   }))
 }
 
@@ -121,11 +127,11 @@ async function load(program: string, port: number, file: string, seconds: number
 function worstPairs(lanes: readonly Lane[], costs: ReadonlyMap<Lane, number>, options: BenchOptions): Record<string, number> {
   const figures: Record<string, number> = {}
   for (const lane of lanes) {
-    const fast = lanes.find(({ client, provider, stream }) => client === lane.client && provider === lane.client && stream === lane.stream)
+    const { client, provider, figure } = lane
+    const fast = lanes.find(other => other.client === client && other.provider === client && other.figure === figure)
     const cost = costs.get(lane) ?? NaN
     const ratio = Math.round(cost / (costs.get(fast ?? lane) ?? NaN) * 1_000) / 1_000
-    const figure = lane.stream ? 'event_x' : 'request_x'
-    options.say(`${figure.padEnd(10)}${`${lane.client} over ${lane.provider}`.padEnd(44)}${cost.toFixed(1).padStart(8)} us${lane.stream ? ` (${(cost / EVENTS).toFixed(2)} an event)` : ''}   ${
+    options.say(`${figure.padEnd(10)}${`${client} over ${provider}`.padEnd(44)}${cost.toFixed(1).padStart(8)} us${figure === 'event_x' ? ` (${(cost / EVENTS).toFixed(2)} an event)` : ''}   ${
       fast === lane ? 'fast lane' : `${ratio.toFixed(2)} x`}`)
     if (fast !== lane) figures[figure] = Math.max(figures[figure] ?? 0, ratio)
   }

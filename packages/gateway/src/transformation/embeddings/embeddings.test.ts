@@ -101,6 +101,11 @@ describe('an answer with embeddings', () => {
     expect(answered(provider, client, [...whole]).ok).toBe(true)
   })
 
+  it('may have more in its elements than vectors', () => {
+    const got = answered('gemini-embed', 'gemini-embed', ['{"embeddings":[{"statistics":{"values":[9]},"values":[1]},{"note":"\\"values\\":[9]","values" : [2]}]}'])
+    expect(got.ok && JSON.parse(got.value)).toEqual({ embeddings: [{ values: [1] }, { values: [2] }] })
+  })
+
   it('is written in base64 where the client wants it, or in both', () => {
     const base64 = values.map(one => Buffer.from(Float32Array.from(one).buffer).toString('base64'))
     const openai = answered('ollama-embed', 'openai-embeddings', [ANSWERS['ollama-embed']], 2, ['base64'])

@@ -26,6 +26,8 @@ export class VectorReader implements ListDecoder {
   readonly #place: VectorPlace
   readonly #count: number
   readonly #names: readonly string[]
+  readonly #member: RegExp
+  readonly #index: RegExp | null
   readonly #cutter: ElementCutter
   #seen = 0
   error: GatewayError | null = null
@@ -35,6 +37,8 @@ export class VectorReader implements ListDecoder {
     this.#place = place
     this.#count = count
     this.#names = place.member === null ? [] : place.index === undefined ? [place.member] : [place.member, place.index]
+    this.#member = new RegExp(`"${place.member ?? ''}"\\s*:\\s*\\[`)
+    this.#index = place.index === undefined ? null : new RegExp(`"${place.index}"\\s*:\\s*(\\d+)`)
     this.#cutter = new ElementCutter(place.path, VECTOR_LIMIT, REST_LIMIT)
   }
 
@@ -64,6 +68,19 @@ export class VectorReader implements ListDecoder {
   /** Null = there is none, or it is another input's. */
   #vectorOf(element: string): string | null {
     if (this.#place.member === null) return element
+    return element.indexOf('{', 1) < 0 ? this.#flatVectorOf(element) : this.#nestedVectorOf(element)
+  }
+
+  /** In an object without objects no text but the member's own name is followed by a colon and a bracket: it need not be scanned, which takes most of the time. */
+  #flatVectorOf(element: string): string | null {
+    const place = this.#member.exec(element)
+    if (place === null) return null
+    const start = place.index + place[0].length - 1
+    const index = this.#index === null ? null : this.#index.exec(element)
+    return index !== null && Number(index[1]) !== this.#seen ? null : element.slice(start, element.indexOf(']', start) + 1)
+  }
+
+  #nestedVectorOf(element: string): string | null {
     const scan = scanMembers(Buffer.from(element, 'latin1'), element, this.#names, 8)
     if (scan.status !== 'ok') return null
     const [start = -1, index = -1] = scan.starts

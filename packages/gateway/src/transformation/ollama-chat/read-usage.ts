@@ -16,11 +16,14 @@ export const readDoneReason = (value: unknown): string => asText(asObject(value)
 /** Of a whole answer, or of its tail: the counts stand at its end. */
 export function readJsonUsage(body: Buffer | string): { readonly usage: Usage, readonly finishReason: string } {
   const text = typeof body === 'string' ? body : body.latin1Slice()
-  const whole = asObject(parseJson(text))
-  if (whole !== null) return { usage: readUsage(whole), finishReason: readDoneReason(whole) }
-  // Embeddings are not done: their counts stand behind the vectors.
   const done = text.lastIndexOf('"done":')
-  const from = done < 0 ? text.lastIndexOf('"total_duration":') : done
-  const tail = from < 0 ? null : asObject(parseJson(`{${text.slice(from)}`))
-  return { usage: readUsage(tail), finishReason: readDoneReason(tail) }
+  // Embeddings are not done: their counts stand behind the vectors, which need not be parsed for them.
+  if (done < 0) {
+    const counts = tailObject(text, text.lastIndexOf('"total_duration":'))
+    if (counts !== null) return { usage: readUsage(counts), finishReason: '' }
+  }
+  const answer = asObject(parseJson(text)) ?? tailObject(text, done)
+  return { usage: readUsage(answer), finishReason: readDoneReason(answer) }
 }
+
+const tailObject = (text: string, from: number): Readonly<Record<string, unknown>> | null => from < 0 ? null : asObject(parseJson(`{${text.slice(from)}`))
