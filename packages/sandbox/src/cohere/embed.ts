@@ -13,7 +13,7 @@ const DATA_URL = /^data:image\/[\w.+-]+;base64,[A-Za-z0-9+/]+={0,2}$/
 
 /** Members of a request to `/v2/embed`. */
 export const EMBED = {
-  model: text(1), input_type: oneOf('search_document', 'search_query', 'classification', 'clustering', 'image'), texts: optional(list(text(), 1, MOST)), images: optional(list(text(1, Infinity, DATA_URL), 1, 1)),
+  model: text(1), input_type: oneOf('search_document', 'search_query', 'classification', 'clustering', 'image'), texts: optional(list(text(), 1, MOST)), images: optional(list(text(1, Infinity, DATA_URL), 1)),
   inputs: optional(list(object({ content: list(record, 1) }), 1, MOST)), max_tokens: optional(integer(1)), output_dimension: optional(oneOf(256, 512, 1_024, 1_536)), embedding_types: optional(list(oneOf(...TYPES), 1)),
   truncate: optional(oneOf('NONE', 'START', 'END')), priority: optional(integer(0, 999)),
 } as const satisfies Fields
