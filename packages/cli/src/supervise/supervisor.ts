@@ -79,6 +79,8 @@ export class Supervisor {
   #phase: 'starting' | 'running' | 'handing-over' | 'stopping' = 'starting'
   #settleStart: ((result: Result<StartedInstance, StartFailure>) => void) | null = null
   #stopped: Promise<void> | null = null
+  /** Whom this one succeeded has ended. */
+  readonly #alone: Promise<void>
 
   /** Takes the run directory over: it is removed at the end. */
   constructor(options: SupervisorOptions, run: RunDirectory) {
@@ -87,16 +89,17 @@ export class Supervisor {
     const { predecessor } = options
     this.#limits = new AuthorityHost({
       stateFile: join(options.data, 'limits.state'), onProblem: options.onProblem, onTargets: subjects => this.#tellControl({ type: 'targets', subjects }),
-      ...(predecessor === null ? {} : { predecessor: { firstWorker: predecessor.inheritance.firstLimitsWorker, send: talk => predecessor.send({ type: 'limits', talk }) } }),
+      ...(predecessor === null ? {} : { predecessor: { firstWorker: predecessor.inheritance.firstLimitsWorker, link: talk => predecessor.send({ type: 'limits', talk }) } }),
     })
     predecessor?.onMessage(message => {
-      if (message.type === 'limits') this.#limits.hear(message.talk)
-      else if (message.type === 'worker-exit') this.#tellControl({ type: 'worker-exit', worker: 0, segmentPrefix: message.segmentPrefix })
+      if (message.type === 'limits') this.#limits.hear(message.talk, 'predecessor')
+      else if (message.type === 'worker-exit') this.#tellExit(0, message.segmentPrefix)
     })
-    predecessor?.onGone(() => {
+    this.#alone = predecessor === null ? Promise.resolve() : new Promise(resolve => predecessor.onGone(() => {
       if (this.#limits.isGuest) this.#fail('The Headrace that it was to succeed has ended.')
-      this.#limits.unlink()
-    })
+      this.#limits.unlink('predecessor')
+      resolve()
+    }))
     this.#workers = new Workers({
       count: options.workers, journalDirectory: join(options.data, 'journal'), controlSocket: this.#run.socket,
       attach: child => this.#limits.attach(child),
@@ -109,8 +112,7 @@ export class Supervisor {
       onSilent: worker => options.onProblem(`worker ${worker} does not answer; another one takes its place.`),
       mayReplace: () => this.#phase === 'running',
       onExit: (worker, segmentPrefix, how, restartMs) => {
-        if (this.#successor === null) this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
-        else this.#successor.send({ type: 'worker-exit', segmentPrefix })
+        this.#tellExit(worker, segmentPrefix)
         this.#died(`worker ${worker}`, how, restartMs)
       },
     })
@@ -169,9 +171,9 @@ export class Supervisor {
    */
   async handOver(command: readonly string[], onServing: (pid: number) => void): Promise<Result<void, string>> {
     const listener = this.#workers.bound
-    if (this.#phase !== 'running' || listener === null) return failure('Headrace is not running yet, or is about to end.')
+    if (this.#phase !== 'running' || listener === null || this.#limits.isGuest) return failure('Headrace is not running yet, or is about to end.')
     this.#phase = 'handing-over'
-    const successor = this.#candidate = startSuccessor(command, talk => this.#limits.hear(talk))
+    const successor = this.#candidate = startSuccessor(command, talk => this.#limits.hear(talk, 'successor'))
     this.#limits.lead(talk => successor.send({ type: 'limits', talk }))
     const prepared = await successor.prepared()
     if (!prepared.ok) return this.#keep(successor, prepared.error)
@@ -190,7 +192,8 @@ export class Supervisor {
     }
     this.#candidate = null
     onServing(successor.pid)
-    await this.#workers.leave()
+    // What a predecessor's last workers say goes through us.
+    await Promise.all([this.#workers.leave(), this.#alone])
     await this.#limits.stop()
     this.#sandbox?.kill('SIGTERM')
     await this.#sandbox?.retire(SANDBOX_GRACE_MS)
@@ -206,7 +209,7 @@ export class Supervisor {
   #keep(successor: Successor, reason: string): Result<never, string> {
     successor.kill()
     this.#candidate = null
-    this.#limits.unlink()
+    this.#limits.unlink('successor')
     if (this.#isHandingOver()) this.#phase = 'running'
     this.#describe()
     return failure(`The new Headrace does not take over: ${reason}. This one goes on.`)
@@ -290,6 +293,12 @@ export class Supervisor {
     if (this.#control.send(message) || message.type !== 'worker-exit') return
     this.#untold.push(message)
     if (this.#untold.length > UNTOLD_EXITS) this.#untold.shift()
+  }
+
+  /** `worker`: 0 = a predecessor's. */
+  #tellExit(worker: number, segmentPrefix: string): void {
+    if (this.#successor === null) this.#tellControl({ type: 'worker-exit', worker, segmentPrefix })
+    else this.#successor.send({ type: 'worker-exit', segmentPrefix })
   }
 
   #hearSandbox({ listening }: SandboxReady): void {

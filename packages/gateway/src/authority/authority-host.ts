@@ -14,19 +14,15 @@ export interface AuthorityHostOptions {
   /** Told every second how targets and credentials stand, while workers tell. Left out = nobody wants to know. */
   readonly onTargets?: (subjects: readonly SubjectView[]) => void
   /** The host in the process that this one succeeds; left out = there is none, and the counters live here from the start. */
-  readonly predecessor?: AuthorityLink
+  readonly predecessor?: { readonly link: AuthorityLink, /** What the first worker here is counted from: its `successorsFirst`. */ readonly firstWorker: number }
 }
 
-/** Number of the first worker of a host; a successor counts from where its predecessor says. */
-export interface AuthorityLink {
-  readonly firstWorker: number
-  /** To the host at the other end, in order. */
-  readonly send: (message: AuthorityTalk) => void
-}
+/** To the host in another process, in order. */
+export type AuthorityLink = (message: AuthorityTalk) => void
 
 /** What two hosts say to each other while one hands its counters to the other. */
 export type AuthorityTalk =
-  /** Of and to workers of the sender whose counters are with the other. */
+  /** Of a worker, to where its counters are, and to a worker from there. */
   | { readonly type: 'up', readonly worker: number, readonly message: LimitsToAuthority }
   | { readonly type: 'down', readonly worker: number, readonly message: LimitsToWorker }
   | { readonly type: 'gone', readonly worker: number }
@@ -51,6 +47,8 @@ const TARGETS_TELL_MS = 1_000
  *   successor    guest --take--> waiting --state--> home      a guest's workers are served by the predecessor
  *   predecessor  home  --state--> away                        then its own, while they finish, by the successor
  *
+ * A successor may be succeeded while its predecessor's workers still finish: what they say, and what they are told, goes through each host in between.
+ *
  * How targets stand, and what is left of providers' limits, is not handed over: the successor finds out within seconds. Who runs which request is not either:
  * workers of two supervisors make calls of their own.
  */
@@ -63,9 +61,10 @@ export class AuthorityHost {
   readonly #coalesce: CoalesceAuthority
   readonly #timers: readonly NodeJS.Timeout[]
   #place: 'home' | 'guest' | 'waiting' | 'away'
-  #link: AuthorityLink | null
-  /** Workers of the other host that are served here. */
-  readonly #guests = new Set<number>()
+  #predecessor: AuthorityLink | null
+  #successor: AuthorityLink | null = null
+  /** Workers of other hosts that are served from here on, and where they are reached. */
+  readonly #guests = new Map<number, 'predecessor' | 'successor'>()
   /** What happened while waiting for the counters. */
   readonly #later: (() => void)[] = []
   #onHome: ((taken: boolean) => void) | null = null
@@ -76,9 +75,9 @@ export class AuthorityHost {
 
   constructor(options: AuthorityHostOptions) {
     this.#options = options
-    this.#link = options.predecessor ?? null
-    this.#place = this.#link === null ? 'home' : 'guest'
-    this.#nextWorker = this.#link?.firstWorker ?? 1
+    this.#predecessor = options.predecessor?.link ?? null
+    this.#place = this.#predecessor === null ? 'home' : 'guest'
+    this.#nextWorker = options.predecessor?.firstWorker ?? 1
     const send = (worker: number, message: Serializable): void => {
       const child = this.#children.get(worker)
       // A channel that breaks meanwhile is reported by `disconnect`.
@@ -87,8 +86,7 @@ export class AuthorityHost {
     const sendLimits = (worker: number, message: LimitsToWorker): void => {
       // A recall's time may run out when the counters are with the successor already.
       if (this.#place === 'away') return
-      if (this.#guests.has(worker)) this.#link?.send({ type: 'down', worker, message })
-      else send(worker, message)
+      if (!this.#pass(worker, message)) send(worker, message)
     }
     this.#authority = new LeaseAuthority({
       now: () => performance.now(), wall: Date.now,
@@ -129,12 +127,12 @@ export class AuthorityHost {
   learn(budgets: BudgetsToAuthority): void {
     if (this.#place === 'home') this.#authority.learn(budgets)
     else if (this.#place === 'waiting') this.#later.push(() => this.#authority.learn(budgets))
-    else this.#link?.send({ type: 'learn', budgets })
+    else this.#owner?.({ type: 'learn', budgets })
   }
 
   /** A successor begins: from now on what it says comes to `hear`. */
-  lead(send: (message: AuthorityTalk) => void): void {
-    this.#link = { firstWorker: 0, send }
+  lead(link: AuthorityLink): void {
+    this.#successor = link
   }
 
   /** The counters are a predecessor's still. */
@@ -147,20 +145,21 @@ export class AuthorityHost {
     return this.#nextWorker + SUCCESSORS_FROM
   }
 
-  /** What the host at the other end says. */
-  hear(talk: AuthorityTalk): void {
+  /** What another host says. */
+  hear(talk: AuthorityTalk, from: 'predecessor' | 'successor'): void {
     switch (talk.type) {
       case 'up':
-        this.#guests.add(talk.worker)
+        this.#guests.set(talk.worker, from)
         this.#receive(talk.worker, talk.message)
         return
       case 'down': {
         const child = this.#children.get(talk.worker)
         if (child?.connected === true) child.send(talk.message, () => {})
+        else this.#pass(talk.worker, talk.message)
         return
       }
       case 'gone':
-        if (this.#guests.delete(talk.worker)) this.#authority.workerGone(talk.worker)
+        if (this.#guests.delete(talk.worker)) this.#withdraw(talk.worker)
         return
       case 'learn': this.learn(talk.budgets); return
       case 'take': void this.#handOver(); return
@@ -173,18 +172,22 @@ export class AuthorityHost {
     return new Promise(resolve => {
       this.#onHome = resolve
       this.#place = 'waiting'
-      this.#link?.send({ type: 'take' })
+      this.#predecessor?.({ type: 'take' })
     })
   }
 
-  /** The other end is gone, and its workers with it. */
-  unlink(): void {
-    this.#link = null
-    // A successor that died with the counters: what we knew is better than refusing everything.
-    this.#place = 'home'
-    for (const worker of this.#guests) this.#authority.workerGone(worker)
-    this.#guests.clear()
-    this.#onHome?.(false)
+  /** Another host is gone, and its workers with it. */
+  unlink(host: 'predecessor' | 'successor'): void {
+    if (host === 'successor') this.#successor = null
+    else this.#predecessor = null
+    // One that died with the counters: what we knew is better than refusing everything.
+    if (host === 'successor' || this.isGuest) this.#place = 'home'
+    for (const [worker, where] of this.#guests) {
+      if (where !== host) continue
+      this.#guests.delete(worker)
+      this.#withdraw(worker)
+    }
+    if (host === 'predecessor') this.#onHome?.(false)
   }
 
   /** Writes the state file where something has changed. Resolves when it is written. */
@@ -213,15 +216,34 @@ export class AuthorityHost {
     this.#targets.workerGone(worker)
     this.#pace.workerGone(worker)
     this.#coalesce.workerGone(worker)
+    this.#withdraw(worker)
+  }
+
+  /** A worker, ours or another host's, holds nothing any more. */
+  #withdraw(worker: number): void {
     if (this.#place === 'home') this.#authority.workerGone(worker)
     else if (this.#place === 'waiting') this.#later.push(() => this.#authority.workerGone(worker))
-    else this.#link?.send({ type: 'gone', worker })
+    else this.#owner?.({ type: 'gone', worker })
+  }
+
+  /** Where the counters are, when they are not here. */
+  get #owner(): AuthorityLink | null {
+    return this.#place === 'away' ? this.#successor : this.#predecessor
+  }
+
+  /** Sends on to a worker of another host; false = it is none. */
+  #pass(worker: number, message: LimitsToWorker): boolean {
+    const where = this.#guests.get(worker)
+    if (where === undefined) return false
+    const link = where === 'predecessor' ? this.#predecessor : this.#successor
+    link?.({ type: 'down', worker, message })
+    return true
   }
 
   #receive(worker: number, message: LimitsToAuthority): void {
     if (this.#place === 'home') this.#authority.receive(worker, message)
     else if (this.#place === 'waiting') this.#later.push(() => this.#authority.receive(worker, message))
-    else this.#link?.send({ type: 'up', worker, message })
+    else this.#owner?.({ type: 'up', worker, message })
   }
 
   async #handOver(): Promise<void> {
@@ -229,13 +251,13 @@ export class AuthorityHost {
     await this.save()
     const state = this.#authority.dump()
     this.#place = 'away'
-    this.#guests.clear()
-    this.#link?.send({ type: 'state', state })
+    for (const [worker, where] of this.#guests) if (where === 'successor') this.#guests.delete(worker)
+    this.#successor?.({ type: 'state', state })
   }
 
   #arrive(state: AuthorityState): void {
-    // Whoever holds of them and is not ours is served for the other end.
-    for (const { attachments } of state.counters) for (const { worker } of attachments) if (!this.#children.has(worker)) this.#guests.add(worker)
+    // Whoever holds of them and is not ours is served for the predecessor.
+    for (const { attachments } of state.counters) for (const { worker } of attachments) if (!this.#children.has(worker)) this.#guests.set(worker, 'predecessor')
     this.#authority.load(state)
     this.#place = 'home'
     for (const happen of this.#later.splice(0)) happen()
