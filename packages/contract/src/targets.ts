@@ -45,8 +45,9 @@ export interface SubjectNews {
   /** A request would have gone there: whoever has one may get the token for the probe. */
   readonly wish: boolean
   readonly probe: 'began' | 'answered' | 'failed' | 'returned' | null
-  /** Attempts at the same time that the worker allows now; 0 = it does not hold back. */
-  readonly concurrency: number
+  /** How long those waited whose clients, or whose time limits, gave up before the first byte, ms. A sample, at most 32 each. */
+  readonly leftStreamMs: readonly number[]
+  readonly leftJsonMs: readonly number[]
 }
 
 /** What is decided of one subject. */
@@ -67,6 +68,8 @@ export interface SubjectState {
   /** The p95 of each kind of answer alone; 0 = not known yet. */
   readonly streamP95: number
   readonly jsonP95: number
+  /** Attempts at the same time that this worker may have there; 0 = as many as come. */
+  readonly concurrency: number
 }
 
 /** Worker to authority, in order, lossless. The first one, without news, asks for everything that is out. */

@@ -1,4 +1,5 @@
 import type { OutReason, SubjectKind, SubjectName, SubjectNews } from '@headrace/contract'
+import { GradientLimit } from './gradient-limit.ts'
 import { Latency } from './latency.ts'
 import { OutcomeWindow } from './outcome-window.ts'
 
@@ -31,7 +32,7 @@ export class Subject {
   readonly stream = new Latency()
   readonly json = new Latency()
   readonly inFlight = new Map<number, number>()
-  readonly concurrency = new Map<number, number>()
+  readonly limit = new GradientLimit()
   /** Workers that have had requests for it while it was out. */
   readonly wishes = new Set<number>()
   turn = 0

@@ -352,3 +352,36 @@ it('the way of a request names why each target was skipped, chosen or left, in b
   for (let count = 0; count < 1_000; count++) route.tell(0, 'left', 'again')
   expect(route.text().length).toBeLessThan(2_000)
 })
+
+it('of a target that is slow for the number of its requests every worker has a share; what is beyond goes elsewhere, or is refused early', () => {
+  const sim = new TargetSimulation(2)
+  const [target, other] = [simulatedTarget('p/m'), simulatedTarget('q/m')]
+  for (let count = 0; count < 30; count++) sim.workers[count % 2]?.attempt(target, { ms: 200 })
+  sim.pass(200)
+  const begun = Array.from({ length: 60 }, (_, count) => ({ worker: sim.workers[count % 2], went: sim.workers[count % 2]?.begin(target) }))
+  for (let round = 0; round < 12; round++) {
+    for (const one of begun.splice(0, 10)) {
+      one.went?.({ ms: 700 })
+      begun.push({ worker: one.worker, went: one.worker?.begin(target) })
+    }
+    sim.pass(150)
+  }
+  const limit = sim.target('p/m')?.concurrency ?? 0
+  expect(limit).toBeGreaterThanOrEqual(4)
+  expect(limit).toBeLessThan(60)
+  for (const worker of sim.workers) {
+    expect(worker.choose(simulatedPlan(target, other))).toBe(1)
+    const alone = simulatedPlan(target)
+    expect(worker.choose(alone)).toBe(-1)
+    expect(worker.picker.hold(alone, null)).toMatchObject({ waitMs: 0, error: { kind: 'upstream-overloaded', retryAfterMs: 1_000 } })
+  }
+  for (const { went } of begun) went?.({ ms: 700 })
+  sim.pass(100)
+  const share = Math.ceil((sim.target('p/m')?.concurrency ?? 0) / 2)
+  expect(share).toBeGreaterThan(0)
+  const held = Array.from({ length: share }, () => sim.workers[0]?.begin(target))
+  expect(sim.workers.map(worker => worker.choose(simulatedPlan(target)))).toEqual([-1, 0])
+  sim.kill(2)
+  expect(sim.workers[0]?.choose(simulatedPlan(target))).toBe(0)
+  for (const end of held) end?.({ ms: 200 })
+})

@@ -41,6 +41,8 @@ export class TargetAuthority {
   readonly #moving = new Set<Subject>()
   /** Those whose times to first byte have changed. */
   readonly #timed = new Map<Subject, readonly [stream: number, json: number]>()
+  /** Those that may have only so many attempts at the same time. */
+  readonly #limited = new Set<Subject>()
   readonly #changed = new Set<Subject>()
   #estimatesAt = 0
 
@@ -64,13 +66,13 @@ export class TargetAuthority {
     if (!this.#workers.delete(worker)) return
     for (const subject of this.#subjects.values()) {
       subject.inFlight.delete(worker)
-      subject.concurrency.delete(worker)
       subject.wishes.delete(worker)
       if (subject.holder !== worker) continue
       subject.giveBack()
       this.#changed.add(subject)
     }
     // The share of each has changed.
+    for (const subject of this.#limited) this.#changed.add(subject)
     for (const other of this.#workers) this.#options.send(other, { type: 'targets', workers: this.#workers.size, states: [] })
     this.#tell()
   }
@@ -79,6 +81,7 @@ export class TargetAuthority {
   sweep(): void {
     const now = this.#options.now()
     for (const subject of this.#moving) this.#advance(subject, now)
+    for (const subject of this.#limited) this.#hold(subject, now)
     if (now - this.#estimatesAt >= ESTIMATES_MS) this.#refresh(now)
     this.#tell()
   }
@@ -94,15 +97,16 @@ export class TargetAuthority {
       return {
         kind, target, credential, state, reason: subject.reason, since: Math.round(wall + subject.since), until: subject.phase === 'out' ? Math.round(wall + subject.until) : 0,
         answered, failed, p50: Math.round(subject.quantile(0.5)), p95: Math.round(subject.quantile(0.95)),
-        inFlight: sum(subject.inFlight), concurrency: sum(subject.concurrency),
+        inFlight: sum(subject.inFlight), concurrency: subject.limit.limit,
       }
     })
   }
 
   #welcome(worker: number): void {
     this.#workers.add(worker)
+    for (const subject of this.#limited) this.#changed.add(subject)
     const now = this.#options.now()
-    const states = [...this.#subjects.values()].filter(subject => subject.phase !== 'in' || subject.stream.known || subject.json.known)
+    const states = [...this.#subjects.values()].filter(subject => subject.phase !== 'in' || subject.stream.known || subject.json.known || subject.limit.limit > 0)
     for (const other of this.#workers) {
       this.#options.send(other, { type: 'targets', workers: this.#workers.size, states: other === worker ? states.map(subject => this.#state(subject, other, now)) : [] })
     }
@@ -111,8 +115,11 @@ export class TargetAuthority {
   #hear(worker: number, subject: Subject, news: SubjectNews, now: number): void {
     subject.heardAt = now
     set(subject.inFlight, worker, news.inFlight)
-    set(subject.concurrency, worker, news.concurrency)
     subject.window.add(now, news.answered, news.failed)
+    if (subject.kind === 'target') {
+      this.#learn(subject, news, now)
+      this.#hold(subject, now)
+    }
     if (news.probe !== null) this.#probe(worker, subject, news, now)
     else if (news.turn === subject.turn) this.#judge(subject, news, now)
     if (news.rest !== null && news.probe === null && (subject.phase === 'in' || subject.phase === 'out' && now + news.rest.ms > subject.until)) {
@@ -122,6 +129,21 @@ export class TargetAuthority {
       subject.wishes.add(worker)
       this.#advance(subject, now)
     }
+  }
+
+  #learn({ limit }: Subject, { streamMs, jsonMs, leftStreamMs, leftJsonMs }: SubjectNews, now: number): void {
+    for (const ms of streamMs) limit.add('stream', ms, true, now)
+    for (const ms of jsonMs) limit.add('json', ms, true, now)
+    for (const ms of leftStreamMs) limit.add('stream', ms, false, now)
+    for (const ms of leftJsonMs) limit.add('json', ms, false, now)
+  }
+
+  /** Finds out how many attempts at the same time it may have. */
+  #hold(subject: Subject, now: number): void {
+    if (!subject.limit.step(now, sum(subject.inFlight))) return
+    this.#changed.add(subject)
+    if (subject.limit.limit > 0) this.#limited.add(subject)
+    else this.#limited.delete(subject)
   }
 
   /** What was seen in the present state. */
@@ -215,6 +237,7 @@ export class TargetAuthority {
       if (subject.phase !== 'in' || now - subject.heardAt < IDLE_MS) continue
       this.#subjects.delete(key)
       this.#timed.delete(subject)
+      this.#limited.delete(subject)
     }
   }
 
@@ -231,7 +254,7 @@ export class TargetAuthority {
     return {
       subject: subject.name, turn: subject.turn, out: subject.reason, forMs: subject.phase === 'out' ? Math.max(1, Math.round(subject.until - now)) : 0, hard: subject.hard,
       token: subject.phase === 'offered' && subject.holder === worker, p50: subject.quantile(0.5), p95: subject.quantile(0.95),
-      streamP95: subject.stream.quantile(0.95), jsonP95: subject.json.quantile(0.95),
+      streamP95: subject.stream.quantile(0.95), jsonP95: subject.json.quantile(0.95), concurrency: Math.ceil(subject.limit.limit / Math.max(1, this.#workers.size)),
     }
   }
 

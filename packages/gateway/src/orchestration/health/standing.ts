@@ -26,7 +26,7 @@ export class Standing {
   waiting = 0
   waitingSince = 0
   answeredAt = 0
-  /** Attempts at the same time that its latency allows; 0 = as many as come. */
+  /** Attempts of this worker at the same time that its latency allows; 0 = as many as come. */
   concurrency = 0
   /** Of a pair: who waits for the provider's limits; null = nobody ever did. */
   line: { readonly backlogMs: number } | null = null
@@ -39,6 +39,8 @@ export class Standing {
   #streak = 0
   #streamMs: number[] = []
   #jsonMs: number[] = []
+  #leftStreamMs: number[] = []
+  #leftJsonMs: number[] = []
   #samples = 0
   #rest: SubjectNews['rest'] = null
   #wish = false
@@ -64,6 +66,7 @@ export class Standing {
     this.p95 = state.p95
     this.streamP95 = state.streamP95
     this.jsonP95 = state.jsonP95
+    this.concurrency = state.concurrency
     if (fresh || recalled || state.token) this.#wished = this.#wish = false
     if (fresh) {
       this.#forget()
@@ -90,7 +93,15 @@ export class Standing {
 
   /** Keeps a sample: the first ones, then each at the place of an older one. */
   addTime(stream: boolean, ms: number): void {
-    const times = stream ? this.#streamMs : this.#jsonMs
+    this.#keep(stream ? this.#streamMs : this.#jsonMs, ms)
+  }
+
+  /** Nobody waits any more, after so long without a byte. */
+  addLeft(stream: boolean, ms: number): void {
+    this.#keep(stream ? this.#leftStreamMs : this.#leftJsonMs, ms)
+  }
+
+  #keep(times: number[], ms: number): void {
     if (times.length < SAMPLES) times.push(ms)
     else times[this.#samples++ % SAMPLES] = ms
   }
@@ -125,11 +136,11 @@ export class Standing {
   /** What there is to tell; null = nothing. The next one begins anew. */
   news(now: number): SubjectNews | null {
     const hung = this.#isHung(now)
-    const quiet = this.#answered + this.#failed + this.#streamMs.length + this.#jsonMs.length === 0 && this.#rest === null && !this.#wish && this.#probe === null
+    const quiet = this.#answered + this.#failed + this.#streamMs.length + this.#jsonMs.length + this.#leftStreamMs.length + this.#leftJsonMs.length === 0 && this.#rest === null && !this.#wish && this.#probe === null
     if (quiet && hung === this.#hungTold && this.inFlight === this.#toldInFlight) return null
     const news: SubjectNews = {
       subject: this.name, turn: this.turn, answered: this.#answered, failed: this.#failed, streak: this.#streak, streamMs: this.#streamMs, jsonMs: this.#jsonMs,
-      inFlight: this.inFlight, hung, rest: this.#rest, wish: this.#wish, probe: this.#probe, concurrency: this.concurrency,
+      inFlight: this.inFlight, hung, rest: this.#rest, wish: this.#wish, probe: this.#probe, leftStreamMs: this.#leftStreamMs, leftJsonMs: this.#leftJsonMs,
     }
     this.#toldInFlight = this.inFlight
     this.#hungTold = hung
@@ -150,6 +161,8 @@ export class Standing {
     this.#answered = this.#failed = this.#streak = 0
     if (this.#streamMs.length > 0) this.#streamMs = []
     if (this.#jsonMs.length > 0) this.#jsonMs = []
+    if (this.#leftStreamMs.length > 0) this.#leftStreamMs = []
+    if (this.#leftJsonMs.length > 0) this.#leftJsonMs = []
   }
 }
 

@@ -1,4 +1,4 @@
-import { subjectKey, type Exchange, type SubjectKind, type Target, type TargetsToAuthority, type TargetsToWorker } from '@headrace/contract'
+import { subjectKey, type ErrorKind, type Exchange, type SubjectKind, type Target, type TargetsToAuthority, type TargetsToWorker } from '@headrace/contract'
 import { blameOf } from './blame.ts'
 import type { Lane } from './lane.ts'
 import { Standing } from './standing.ts'
@@ -13,6 +13,8 @@ export interface TargetBoardOptions {
 
 /** A provider's `Retry-After` for overload is believed up to this, ms: a target that is well again is not left alone for long. */
 const OVERLOADED_MOST_MS = 15_000
+/** How an attempt ends of whose first byte nobody could wait. */
+const GIVEN_UP: ReadonlySet<ErrorKind> = new Set(['client-closed', 'upstream-first-token-timeout', 'upstream-total-timeout'])
 /** Subjects known at most; one that does not fit is not watched. */
 const MAX_STANDINGS = 20_000
 
@@ -87,7 +89,10 @@ export class TargetBoard {
     const spoke = x.firstByteAt !== 0
     endpoint.inFlight--
     if (endpoint.full) this.#recount(endpoint)
-    if (!spoke) endpoint.waiting--
+    if (!spoke) {
+      endpoint.waiting--
+      if (x.error !== null && GIVEN_UP.has(x.error)) endpoint.addLeft(x.stream, this.#options.now() - x.attemptAt)
+    }
     const blame = blameOf(x, retryAfterMs)
     const present = turnOf(ticket) === endpoint.turn
     if (present && blame.verdict === 'fault') {
@@ -125,6 +130,7 @@ export class TargetBoard {
         this.#urge()
       }
       this.#outs += Number(standing.out !== null) - Number(wasOut)
+      this.#recount(standing)
     }
   }
 
