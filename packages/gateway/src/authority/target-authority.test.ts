@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Target } from '@headrace/contract'
 import { Route } from '../orchestration/health/route.ts'
 import { simulatedPlan, simulatedTarget, TargetSimulation, type SimulatedWorker, type Went } from './target-simulation.ts'
 
@@ -375,6 +376,8 @@ it('of a target that is slow for the number of its requests every worker has a s
     expect(worker.choose(alone)).toBe(-1)
     expect(worker.picker.hold(alone, null)).toMatchObject({ waitMs: 0, error: { kind: 'upstream-overloaded', retryAfterMs: 1_000 } })
   }
+  // Its capacity is configured: that is what counts.
+  expect(sim.workers.map(worker => worker.choose(simulatedPlan({ ...target, capacity: { name: 'p/m' } } as unknown as Target)))).toEqual([0, 0])
   for (const { went } of begun) went?.({ ms: 700 })
   sim.pass(100)
   const share = Math.ceil((sim.target('p/m')?.concurrency ?? 0) / 2)

@@ -19,7 +19,8 @@ export type LaneRank = 'open' | 'slow' | 'busy' | 'full' | 'out' | 'shut'
 const LONG_QUEUE_MS = 250
 
 /** Ranks a lane. Called only while something is wrong somewhere. */
-export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
+export function rankLane(lane: Lane): LaneRank {
+  const { endpoint, credential, pair } = lane
   let rank: LaneRank = 'open'
   for (const standing of [endpoint, credential, pair]) {
     if (standing.out === null || standing.token) continue
@@ -27,12 +28,15 @@ export function rankLane({ endpoint, credential, pair }: Lane): LaneRank {
     rank = standing.out === 'slow' && rank === 'open' ? 'slow' : 'out'
   }
   if (rank !== 'open') return rank
-  return endpoint.full ? 'full' : backlogMs(pair) > LONG_QUEUE_MS ? 'busy' : 'open'
+  return isFull(lane) ? 'full' : backlogMs(pair) > LONG_QUEUE_MS ? 'busy' : 'open'
 }
 
 /** Nothing at all speaks against it: it is not even to be probed, and nobody waits there. */
-export const isFree = ({ endpoint, credential, pair }: Lane): boolean =>
-  endpoint.out === null && credential.out === null && pair.out === null && !endpoint.full && backlogMs(pair) === 0
+export const isFree = (lane: Lane): boolean =>
+  lane.endpoint.out === null && lane.credential.out === null && lane.pair.out === null && !isFull(lane) && backlogMs(lane.pair) === 0
+
+/** What was found out of it counts for nothing where its capacity is configured. */
+const isFull = ({ target, endpoint }: Lane): boolean => endpoint.full && target.capacity == null
 
 /** How long those take who wait for the provider's limits, ms. */
 export const backlogMs = ({ line }: Standing): number => line === null ? 0 : line.backlogMs
