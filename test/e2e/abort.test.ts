@@ -63,17 +63,18 @@ describe.each([{ lane: 'fast', chunked: false }, { lane: 'slow', chunked: true }
     expect(rows).toMatchObject([{ outcome: 'partial', errorKind: 'client-closed', attempt: 1, status: committed ? 200 : 499 }])
   })
 
-  it('during the back-off: no further attempt is made', async () => {
+  it('during the back-off: no further attempt is made, and the one before keeps the row of what the provider said', async () => {
     const model = `gone-${lane}-back-off`
-    rig.upstream.on(model, answerJson({ error: { message: 'slow down' } }, { status: 429, headers: { 'retry-after': '1' } }), answerJson(completion('too late')))
+    rig.upstream.on(model, answerJson({ error: { message: 'slow down' } }, { status: 429, headers: { 'retry-after': '2' } }), answerJson(completion('too late')))
     const socket = await open(chatBody(`up/${model}`), chunked)
     await rig.upstream.seen(model)
+    const said = { attempt: 1, outcome: 'settled', errorKind: 'upstream-rate-limited', upstreamStatus: 429 }
+    expect(await rig.headrace.logs(`model=up/${model}`)).toMatchObject([said])
     socket.destroy()
-    const [row] = await rig.headrace.logs(`model=up/${model}`)
-    expect(row).toMatchObject({ attempt: 1, upstreamStatus: 429 })
-    await new Promise(resolve => setTimeout(resolve, 1_300))
+    await new Promise(resolve => setTimeout(resolve, 2_500))
     expect(rig.upstream.of(model).length).toBe(1)
-    expect((await rig.headrace.logs(`model=up/${model}`)).length).toBe(1)
+    const rows = await rig.headrace.logs(`model=up/${model}`)
+    expect(rows.toSorted((a, b) => a.attempt - b.attempt)).toMatchObject([said, { attempt: 2, outcome: 'refused', errorKind: 'client-closed', status: 499, upstreamStatus: 0 }])
   })
 
   it('while the connection to the provider is being made', async () => {

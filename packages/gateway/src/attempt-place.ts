@@ -35,11 +35,6 @@ export class AttemptPlace implements TurnHolder {
     if (turn.refusal !== null) this.onShed(turn.refusal)
   }
 
-  /** It stands in a queue: no attempt has begun. */
-  get waits(): boolean {
-    return this.#turn !== null && !this.#turn.held
-  }
-
   onTurn(target: Target, waitedMs: number): void {
     this.#prepared.exchange.queuedMs += waitedMs
     if (this.#turn === null || this.#turn.mark === null) return this.#seeker.onPlace(target)

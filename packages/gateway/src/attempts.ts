@@ -46,8 +46,6 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   #rescue: Rescue | null = null
   #continuation: EncodedRequest | null = null
   #call: UpstreamCall | null = null
-  /** Something that the current target does not fetch is being fetched for it. */
-  #fetches = false
   /** An answer was asked to be mended already. */
   #mended = false
   /** An intent was written: from then on a row is a call's. */
@@ -99,7 +97,6 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     if (this.#x.operation === 'count-tokens') return this.#count(translator)
     const fetching = translator.prepare(target)
     if (fetching === null) return this.#translate(target, translator)
-    this.#fetches = true
     void fetching.then(error => this.#fetched(target, error))
   }
 
@@ -113,7 +110,6 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
   }
 
   #fetched(target: Target, error: GatewayError | null): void {
-    this.#fetches = false
     if (this.#x.settledAt !== 0 || this.#translator === null) return
     if (error === null) this.#translate(target, this.#translator)
     else this.#cannotTake(error)
@@ -455,9 +451,9 @@ export class Attempts implements UpstreamHandler, ClientListener, IntentHolder, 
     this.#x.target = null
   }
 
-  /** In the queue before an engine, or for what is fetched: no attempt has begun. */
+  /** For the time of a retry or of a target, in the queue before an engine, or for what is fetched: no attempt is under way. */
   get #waits(): boolean {
-    return this.#fetches || (this.#place !== null && this.#place.waits)
+    return this.#lane === null
   }
 
   /** No attempt is left: the provider's own refusal of the request is handed on, unless it tells a secret; everything else is told in our words. */
