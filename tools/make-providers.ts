@@ -79,6 +79,19 @@ one that is left; one that a provider refuses is not used again.
         base_url: https://models.example.com/v1
         credentials: { oauth: { token_url: https://id.example.com/token, client_id: APP, client_secret: "\${SECRET}", scope: models } }
 
+### Vertex AI
+
+\`google-vertex\` has Gemini, \`google-vertex-anthropic\` Claude, and \`google-vertex-openai\` the other models of Google's Model Garden that are served ready to use (\`meta/...\`). All take tokens
+that the key of a service account signs for: \`GOOGLE_APPLICATION_CREDENTIALS\` names its file, or the configuration has it by reference. A location is a region, or one of \`global\`, \`us\` and \`eu\`, which have
+hosts of their own. The key goes to no provider: it signs for tokens at the \`token_uri\` of its file, and only they go on.
+
+    providers:
+      google-vertex:                                  # GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION
+      vertex-eu:
+        like: google-vertex-anthropic
+        base_url: https://europe-west1-aiplatform.googleapis.com/v1/projects/PROJECT/locations/europe-west1/publishers/anthropic
+        credentials: { google: { key: "\${file:/run/secrets/vertex.json}" } }
+
 Everything below is what a vendor's documentation says. **Endpoints** are what it offers; chat, responses, messages, completions, embeddings, rerank and moderations are spoken here. **Quirks** are what it does otherwise than the
 API that it offers: requests are changed as they leave and answers as they come back, so that clients need not know. What a request loses is named in the answer's header
 \`headrace-dropped\` or \`headrace-approximated\`; where a model is \`strict\`, a target that would lose something is passed over.
@@ -126,6 +139,8 @@ function quirksOf({ name, quirks = {}, structuredOutput, usageOption, dialect }:
 /** A quirk in words; null = it has none such. */
 const SAID = {
   refuses: ({ refuses }) => refuses === undefined ? null : `does not get ${code(refuses)}`,
+  elsewhere: ({ elsewhere }) => elsewhere === undefined ? null : `is told of ${code(elsewhere)} in the path`,
+  demands: ({ demands }) => demands === undefined ? null : `gets ${Object.entries(demands).map(([name, value]) => `\`${name}: ${value}\``).join(', ')}`,
   renames: ({ renames }) => renames === undefined ? null : `${pairs(renames)}`,
   roles: ({ roles }) => roles === undefined ? null : `roles ${pairs(roles)}`,
   maxTemperature: ({ maxTemperature }) => maxTemperature === undefined ? null : `\`temperature\` of ${maxTemperature} at most`,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ClientSink, Dispatch, Exchange, GatewayError, KnownProvider, Outcome, RequestHead, Snapshot, UpstreamRequest } from '@headrace/contract'
 import { loadConfig } from '@headrace/contract/config'
@@ -28,6 +29,12 @@ export interface CaseResult { readonly sent: string, readonly answer: string, re
 const SECTION = '\n----\n'
 export const CLIENT_KEY = 'client-key-0123456789'
 const PROVIDER_KEY = 'PROVIDER-KEY'
+/** The key file of a service account, where a variable names one. */
+let keyFile = ''
+const readKeyFile = (): string => keyFile ||= JSON.stringify({
+  type: 'service_account', client_email: 'headrace@my-project.iam.gserviceaccount.com', token_uri: 'https://oauth2.googleapis.com/token',
+  private_key: generateKeyPairSync('rsa', { modulusLength: 2_048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } }).privateKey,
+})
 
 export const readCase = (path: string): { readonly given: ProviderCase, readonly expected: CaseResult } => parseCase(readFileSync(path, 'utf8'))
 
@@ -56,7 +63,7 @@ function configured(known: readonly KnownProvider[], provider: KnownProvider): C
   const parts = [...provider.baseUrl.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, `my-${name.toLowerCase().replaceAll('_', '-')}`] as const)
   const env = Object.fromEntries([...parts, ...provider.env.map(name => [name, PROVIDER_KEY] as const)])
   const text = JSON.stringify({ providers: { [provider.id]: {} }, keys: [{ name: 'k', key: '${CLIENT_KEY}' }], relay: { max_attempts: 1 } })
-  const loaded = loadConfig({ text, path: null, version: 1, keys: [], known, env: { ...env, CLIENT_KEY }, sandboxUrl: null, readFile: () => '' })
+  const loaded = loadConfig({ text, path: null, version: 1, keys: [], known, env: { ...env, CLIENT_KEY }, sandboxUrl: null, readFile: readKeyFile })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))
   return compileSnapshot(loaded.value.config)
 }
@@ -112,8 +119,8 @@ class ScriptedProvider {
   }
 
   #render({ origin, method, path, headers, credentialId, body }: UpstreamRequest): string {
-    const credential = credentialId === null ? '' : this.#compiled.credentials.get(credentialId)?.headerLine ?? ''
-    const lines = `${headers}${credential}`.split('\r\n').filter(line => !/^(content-type|accept-encoding|user-agent|traceparent|x-request-id):/.test(line)).join('\n')
+    const { headerLine = '', grant } = credentialId === null ? {} : this.#compiled.credentials.get(credentialId) ?? {}
+    const lines = `${headers}${grant === undefined ? headerLine : `authorization: Bearer TOKEN of ${grant.kind}\r\n`}`.split('\r\n').filter(line => !/^(content-type|accept-encoding|user-agent|traceparent|x-request-id):/.test(line)).join('\n')
     return `${method} ${origin.tls ? 'https' : 'http'}://${origin.authority}${path}\n${lines}\n${Buffer.from(body as string, 'latin1').toString('utf8')}`
   }
 }

@@ -1,5 +1,5 @@
 /** The wire formats of embeddings. Several dialects may share one; a provider may have one that is not its chat dialect's. */
-export type EmbeddingFormatId = 'openai-embeddings' | 'gemini-embed' | 'ollama-embed' | 'cohere-embed'
+export type EmbeddingFormatId = 'openai-embeddings' | 'gemini-embed' | 'ollama-embed' | 'cohere-embed' | 'vertex-predict'
 
 /** What vectors are for: models make different ones. Google's `taskType` has all of these, Cohere's `input_type` some. */
 export type EmbeddingTask = 'query' | 'document' | 'similarity' | 'classification' | 'clustering' | 'question' | 'fact' | 'code'

@@ -16,10 +16,12 @@ export interface KnownProvider {
    * `{NAME}` in it is an environment variable: a part that every customer has of their own.
    */
   readonly baseUrl: string
-  /** Environment variables that may hold its key, in order of preference. Empty = never switched on by the environment. */
+  /** Values of the variable in the address's host that take to a host of their own. */
+  readonly placeHosts?: Readonly<Record<string, string>>
+  /** Environment variables that may hold its key, or name the file that does, in order of preference. Empty = never switched on by the environment. */
   readonly env: readonly string[]
-  /** How it wants its key: `authorization: Bearer KEY`, a header of its own with the bare key, or not at all. */
-  readonly auth: 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'none'
+  /** How it wants its key: `authorization: Bearer KEY`, a header of its own with the bare key, tokens that the key of a file signs for, or not at all. */
+  readonly auth: 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'google-key-file' | 'none'
   /** It takes `stream_options: {include_usage: true}`. */
   readonly usageOption: boolean
   /** Left out = `native`. */
@@ -35,9 +37,15 @@ export interface KnownProvider {
 }
 
 /** What a provider offers in another format, or at another place, than goes with its dialect. */
-/** `completions`: false = it has conversations alone, and legacy completions are made of them. */
-export interface ProviderServices { readonly completions?: false, readonly embeddings?: ProviderService<EmbeddingFormatId>, readonly rerank?: ProviderService<RerankFormatId> }
-/** `path`: relative to the base URL's directory (`../v2/embed`). */
+export interface ProviderServices {
+  /** False = it has conversations alone, and legacy completions are made of them. */
+  readonly completions?: false
+  readonly embeddings?: ProviderService<EmbeddingFormatId>
+  readonly rerank?: ProviderService<RerankFormatId>
+  /** Where conversations are held, in their dialect: relative to the base URL's directory, `{model}` for the model's name. */
+  readonly paths?: Readonly<Record<'chat' | 'chat-stream' | 'count-tokens', string>>
+}
+/** `path`: relative to the base URL's directory (`../v2/embed`), `{model}` for the model's name. */
 export interface ProviderService<Format> { readonly format: Format, readonly path: string }
 
 /** What a provider offers under its base URL, as its documentation says; not all of it is spoken here in a dialect of its own. */

@@ -20,6 +20,10 @@ export interface HiddenRefusal { readonly code: string, readonly ok: number, rea
 export interface ProviderQuirks {
   /** Members of a chat request that it refuses or has no use for: they do not leave, and the client is told. */
   readonly refuses?: readonly string[]
+  /** Members that it is told of elsewhere (the model in the path): they do not leave, and nothing is lost with them. */
+  readonly elsewhere?: readonly string[]
+  /** Members that it demands beside those of the dialect, over the client's own. */
+  readonly demands?: Readonly<Record<string, string>>
   /** Members that it knows under another name. */
   readonly renames?: Readonly<Record<string, string>>
   /** Roles of messages that it does not know, and what goes in their place. */

@@ -3,6 +3,7 @@ import type { CredentialConfig, ProviderConfig } from '../resolved-config.ts'
 import type { DialectId } from '../snapshot.ts'
 import type { TokenGrant } from '../token-grant.ts'
 import type { ConfigProblems } from './config-problems.ts'
+import { readServiceAccount } from './read-service-account.ts'
 import { resolveTimeouts } from './resolve-timeouts.ts'
 import { resolveBaseUrl, resolveProxy } from './resolve-url.ts'
 import { fileSchema, MAX_PROVIDERS, type ProviderFile } from './schema.ts'
@@ -10,6 +11,8 @@ import { fileSchema, MAX_PROVIDERS, type ProviderFile } from './schema.ts'
 export interface ProviderSources {
   readonly known: readonly KnownProvider[]
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Text of a file that the environment names; throws when it cannot be read. */
+  readonly readFile: (path: string) => string
   /** Base URL of the running sandbox, or null: then there is none. */
   readonly sandboxUrl: string | null
 }
@@ -109,8 +112,11 @@ const structureOf = ({ structured_output }: ProviderFile, known: KnownProvider |
   return structuredOutput === undefined ? {} : { structuredOutput }
 }
 
+/** The variable in the host of an address. */
+const HOST_PLACE = /^\w+:\/\/[^/{]*\{(\w+)\}/
+
 /** A vendor's address with the parts that every customer has of their own; null = one is not in the environment. */
-function customersUrl({ id, baseUrl }: KnownProvider, path: readonly string[], sources: ProviderSources, problems: ConfigProblems): string | null {
+function customersUrl({ id, baseUrl, placeHosts }: KnownProvider, path: readonly string[], sources: ProviderSources, problems: ConfigProblems): string | null {
   let whole = true
   const url = baseUrl.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = Object.hasOwn(sources.env, name) ? sources.env[name]?.trim() ?? '' : ''
@@ -119,7 +125,10 @@ function customersUrl({ id, baseUrl }: KnownProvider, path: readonly string[], s
     problems.error(path, `provider \`${id}\` has an address that every customer has of their own: set ${name} in the environment, or write \`base_url\``, 'key')
     return ''
   })
-  return whole ? url : null
+  if (!whole) return null
+  const [, place = ''] = HOST_PLACE.exec(baseUrl) ?? []
+  const host = placeHosts?.[sources.env[place]?.trim() ?? '']
+  return host === undefined ? url : url.replace(/^(\w+:\/\/)[^/]+/, (_, scheme: string) => scheme + host)
 }
 
 function resolveCredentials(id: string, settings: ProviderFile, known: KnownProvider | undefined, sources: ProviderSources, problems: ConfigProblems): CredentialConfig[] {
@@ -149,10 +158,19 @@ type CredentialFile = Exclude<Extract<NonNullable<ProviderFile['credentials']>, 
 /** What Azure's tokens for models are asked for. */
 const AZURE_SCOPE = 'https://cognitiveservices.azure.com/.default'
 
+/** Stands for a grant that could not be read: the configuration is refused. */
+const UNREADABLE: TokenGrant = Object.freeze({ kind: 'service-account', tokenUrl: '', email: '', keyId: '', privateKey: '', scope: '' })
+
 /** Where tokens are got for a credential; null = it is one itself. */
-function grantOf({ value, header, oauth, entra }: CredentialFile, place: readonly (string | number)[], problems: ConfigProblems): TokenGrant | null {
-  if ([value, oauth, entra].filter(one => one != null).length !== 1) problems.error(place, 'give one of `value`, `oauth` and `entra`')
+function grantOf({ value, header, oauth, entra, google }: CredentialFile, place: readonly (string | number)[], problems: ConfigProblems): TokenGrant | null {
+  if ([value, oauth, entra, google].filter(one => one != null).length !== 1) problems.error(place, 'give one of `value`, `oauth`, `entra` and `google`')
   if (header != null && value == null) problems.error([...place, 'header'], 'tokens are sent in `authorization`: leave `header` out')
+  if (google != null) {
+    const grant = readServiceAccount(google.key, google.scope ?? null)
+    if (!grant.ok) problems.error([...place, 'google', 'key'], `the key file ${grant.error}`)
+    if (!problems.interpolated([...place, 'google', 'key'])) problems.warn([...place, 'google', 'key'], 'a key is written into the file; a reference such as `${file:/path}` keeps it out')
+    return grant.ok ? grant.value : UNREADABLE
+  }
   const given = oauth ?? entra
   if (given == null) return null
   const part = oauth == null ? 'entra' : 'oauth'
@@ -167,7 +185,7 @@ function grantOf({ value, header, oauth, entra }: CredentialFile, place: readonl
 /** How the provider wants its key: as it is known to, unless the file says that another dialect is spoken there; else as the dialect has it. */
 function credentialHeader(settings: ProviderFile, known: KnownProvider | undefined): string {
   if (known === undefined || (settings.dialect != null && settings.dialect !== known.dialect)) return DIALECT_HEADERS[settings.dialect ?? 'openai-chat']
-  return known.auth === 'bearer' || known.auth === 'none' ? 'authorization' : known.auth
+  return known.auth === 'bearer' || known.auth === 'none' || known.auth === 'google-key-file' ? 'authorization' : known.auth
 }
 
 /** The key from the environment, but only for the vendor's own host: a key must not follow a changed `base_url` (invariant 9). */
@@ -182,13 +200,29 @@ function defaultCredentials(id: string, settings: ProviderFile, known: KnownProv
     problems.error(['providers', id], `provider \`${id}\` has no credentials: set ${known.env.join(' or ')} in the environment, or write \`credentials\` (\`[]\` for none)`, 'key')
     return []
   }
+  if (known.auth === 'google-key-file') return keyFileCredential(id, key, sources, problems)
   if (!/^[\x21-\x7e]{1,8192}$/.test(key.value)) problems.error(['providers', id], `environment variable ${key.name} is no credential: it holds spaces, line ends or other characters that a key cannot have`, 'key')
   return [{ id: `${id}#1`, header, value: key.value }]
 }
 
+/** The environment names a file, as Google's own libraries have it. */
+function keyFileCredential(id: string, { name, value: file }: { readonly name: string, readonly value: string }, sources: ProviderSources, problems: ConfigProblems): CredentialConfig[] {
+  let text: string
+  try {
+    text = sources.readFile(file)
+  } catch (error) {
+    problems.error(['providers', id], `the key file that ${name} names cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'error'}): check that it exists and that Headrace may read it`, 'key')
+    return []
+  }
+  const grant = readServiceAccount(text, null)
+  if (!grant.ok) problems.error(['providers', id], `the key file that ${name} names ${grant.error}`, 'key')
+  return grant.ok ? [{ id: `${id}#1`, header: 'authorization', value: '', token: grant.value }] : []
+}
+
 /** Where a part of the address is the customer's own, the rest of it must be the vendor's. */
-function isVendors(url: string, { baseUrl }: KnownProvider): boolean {
+function isVendors(url: string, { baseUrl, placeHosts }: KnownProvider): boolean {
   const origin = URL.parse(url)?.origin
+  if (Object.values(placeHosts ?? {}).some(host => origin === `https://${host}`)) return true
   const [vendors = ''] = /^\w+:\/\/[^/]+/.exec(baseUrl) ?? []
   if (!vendors.includes('{')) return origin === URL.parse(baseUrl)?.origin
   const pattern = vendors.split(/\{\w+\}/).map(RegExp.escape).join('[A-Za-z0-9-]+')

@@ -3,6 +3,7 @@ import { CAPABILITIES, FIRST_TOKEN_CLASSES, MODALITIES } from '../model-facts.ts
 import { MAX_RATE } from '../money.ts'
 import { SCOPES } from '../principal.ts'
 import { LIMIT_FORM } from './parse-limit.ts'
+import { TOKEN_URL } from './read-service-account.ts'
 import { budgetWindow, dollars, duration, flag, limitAmount, listenAddress, listOf, money, oneOf, openDuration, openFlag, section, size, sizeOf, strictMap, text, whole, wholeNumber, yesOrNo } from './schema-parts.ts'
 
 /** Upper bounds: a generated file that doubled by mistake is refused, not tried. */
@@ -67,7 +68,7 @@ const server = section({
 
 const secretText = text(/^[\x21-\x7e]{1,8192}$/, 'a credential: visible ASCII characters, not empty; use a reference such as `${OPENAI_API_KEY}` or `${file:/run/secrets/openai}`')
 const headerName = text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'a header name')
-const tokenUrl = text(/^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/])\S{1,2040}$/, 'an `https://` URL (`http://` on this machine only)')
+const tokenUrl = text(TOKEN_URL, 'an `https://` URL (`http://` on this machine only)')
 const visible = text(/^[\x21-\x7e]{1,512}$/, 'visible ASCII characters, not empty')
 const credential = z.union([secretText, strictMap({
   value: secretText.nullish(),
@@ -79,8 +80,12 @@ const credential = z.union([secretText, strictMap({
     authority: tokenUrl.nullish().describe('Left out: https://login.microsoftonline.com.'),
     scope: text(/^[\x20-\x7e]{0,2048}$/, 'a scope: one line of ASCII text').nullish().describe('Left out: that of Azure OpenAI.'),
   }).nullish().describe('The same of Microsoft Entra ID.'),
+  google: strictMap({
+    key: text(/^[\x09-\x7e]{1,65536}$/, 'the text of a key file; use a reference such as `${file:/run/secrets/vertex.json}`').describe('The text of a service account\'s key file (JSON), by reference.'),
+    scope: text(/^[\x20-\x7e]{1,2048}$/, 'a scope: one line of ASCII text').nullish().describe('Left out: that of Google Cloud.'),
+  }).nullish().describe('Tokens of Google\'s, for Vertex AI.'),
   header: headerName.nullish().describe('`authorization` sends `Bearer VALUE`; any other sends the bare value.'),
-})], { error: 'expected a credential: a string, or a map with `value` and `header`, `oauth` or `entra`' })
+})], { error: 'expected a credential: a string, or a map with `value` and `header`, `oauth`, `entra` or `google`' })
 
 const provider = section({
   like: text(NAME, 'the name of a provider that Headrace knows').nullish().describe('A known provider whose API this one has: its dialect, address, key header and peculiarities, where nothing else is said here.'),

@@ -71,9 +71,10 @@ export function compileTargets(provider: CompiledProvider, model: string, timeou
 
 function pathsOf({ config, base }: CompiledProvider, model: string): Target['paths'] {
   const paths = operationPaths(config.dialect, base, model, config.apiVersion)
-  const { completions, embeddings, rerank } = config.services ?? {}
-  const at = (path: string): string => new URL(path, `http://provider${base}/`).pathname
-  return Object.freeze({ ...paths, ...(completions === false ? { completion: '' } : {}), ...(embeddings === undefined ? {} : { embeddings: at(embeddings.path), embedding: '' }), ...(rerank === undefined ? {} : { rerank: at(rerank.path) }) })
+  const { completions, embeddings, rerank, paths: own } = config.services ?? {}
+  // An `@` parts a model's name from its version at Google, and stands for itself in a path.
+  const at = (path: string): string => new URL(path.replace('{model}', () => encodeURIComponent(model).replaceAll('%40', '@')), `http://provider${base}/`).pathname
+  return Object.freeze({ ...paths, ...(own === undefined ? {} : { chat: at(own.chat), 'chat-stream': at(own['chat-stream']), 'count-tokens': at(own['count-tokens']) }), ...(completions === false ? { completion: '' } : {}), ...(embeddings === undefined ? {} : { embeddings: at(embeddings.path), embedding: '' }), ...(rerank === undefined ? {} : { rerank: at(rerank.path) }) })
 }
 
 function servicesOf({ services }: ProviderConfig): Pick<Target, 'services'> {

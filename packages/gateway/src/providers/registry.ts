@@ -27,6 +27,9 @@ import { geminiOpenAi } from './gemini-openai.ts'
 import { gemini } from './gemini.ts'
 import { githubModels } from './github-models.ts'
 import { gmi } from './gmi.ts'
+import { googleVertexAnthropic } from './google-vertex-anthropic.ts'
+import { googleVertexOpenai } from './google-vertex-openai.ts'
+import { googleVertex } from './google-vertex.ts'
 import { groq } from './groq.ts'
 import { helicone } from './helicone.ts'
 import { heroku } from './heroku.ts'
@@ -123,6 +126,9 @@ export const KNOWN_PROVIDERS: readonly ProviderProfile[] = Object.freeze([
   gemini,
   githubModels,
   gmi,
+  googleVertexAnthropic,
+  googleVertexOpenai,
+  googleVertex,
   groq,
   helicone,
   heroku,

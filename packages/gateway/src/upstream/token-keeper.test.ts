@@ -1,8 +1,7 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { failure, gatewayError, success, type Result, type TokenGrant } from '@headrace/contract'
-import { TokenKeeper, tokenSource, type IssuedToken } from './token-keeper.ts'
+import { expect, it } from 'vitest'
+import { failure, gatewayError, success, type Result } from '@headrace/contract'
+import { TokenKeeper } from './token-keeper.ts'
+import type { IssuedToken } from './token-source.ts'
 
 /** A keeper whose clock and source are the test's. */
 class Desk {
@@ -84,37 +83,35 @@ it('does not use a token again that the provider refused, but the one that came 
   expect(desk.keeper.take()).toBe('t2')
 })
 
-let server: Server
-let answer: { readonly status: number, readonly body: string }
-let seen = ''
-beforeEach(async () => {
-  server = createServer((request, response) => {
-    seen = ''
-    request.on('data', (chunk: Buffer) => { seen += chunk.toString() }).on('end', () => response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body))
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+it('replaces a token for a provider\'s refusals once in thirty seconds, however many refusals there are', async () => {
+  const desk = new Desk()
+  void desk.keeper.take()
+  await desk.issue('t1')
+  desk.keeper.refuse('t1')
+  void desk.keeper.take()
+  await desk.issue('t2')
+  for (let request = 0; request < 100; request++) {
+    desk.now += 299
+    expect(desk.keeper.take()).toBe('t2')
+    desk.keeper.refuse('t2')
+  }
+  expect(desk.waiting.length).toBe(0)
+  desk.now = 30_000
+  desk.keeper.refuse('t2')
+  void desk.keeper.take()
+  expect(desk.waiting.length).toBe(1)
 })
-afterEach(() => new Promise(resolve => server.close(resolve)))
-const grant = (): TokenGrant => ({ kind: 'client-credentials', tokenUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/t/oauth2/v2.0/token`, clientId: 'app', clientSecret: 's3cret&x', scope: 'a b' })
 
-it('asks as RFC 6749 says, and reads how long the token lives', async () => {
-  answer = { status: 200, body: '{"token_type":"Bearer","expires_in":"3599","access_token":"eyJ.a-b_c"}' }
-  expect(await tokenSource(grant())(new AbortController().signal)).toEqual(success({ token: 'eyJ.a-b_c', lifeMs: 3_599_000 }))
-  expect(seen).toBe('grant_type=client_credentials&client_id=app&client_secret=s3cret%26x&scope=a+b')
-})
-
-it.each([
-  ['a refusal', 401, '{"error":"invalid_client","error_description":"s3cret&x is wrong"}', 'upstream-auth', /status 401, invalid_client/],
-  ['a failure', 503, 'busy s3cret&x', 'upstream-connect', /status 503\)/],
-  ['a code that is no code', 400, '{"error":"s3cret&x"}', 'upstream-auth', /status 400\)/],
-  ['no token', 200, '{"expires_in":10}', 'upstream-auth', /without a token/],
-  ['a token that would be two lines', 200, '{"access_token":"a\\r\\nb: c","expires_in":10}', 'upstream-auth', /without a token/],
-  ['no life', 200, '{"access_token":"abc","expires_in":0}', 'upstream-auth', /without a token/],
-  ['another address', 302, '', 'upstream-connect', /did not answer/],
-])('%s is an error that tells nothing of the secret', async (_what, status, body, kind, message) => {
-  answer = { status, body }
-  const issued = await tokenSource(grant())(new AbortController().signal)
-  expect(issued).toMatchObject({ ok: false, error: { kind } })
-  if (!issued.ok) expect(issued.error.message).toMatch(message)
-  expect(JSON.stringify(issued)).not.toContain('s3cret')
+it('knows every token that is still good, also those that were replaced, and no more than eight', async () => {
+  const desk = new Desk()
+  for (let number = 1; number <= 10; number++) {
+    void desk.keeper.take()
+    await desk.issue(`t${number}`, number === 5 ? 400_000 : 3_600_000)
+    desk.keeper.refuse(`t${number}`)
+    desk.now += 30_000
+  }
+  expect(desk.keeper.living).toEqual(['t3', 't4', 't5', 't6', 't7', 't8', 't9', 't10'])
+  desk.now = 4 * 30_000 + 400_000
+  expect(desk.keeper.living).not.toContain('t5')
+  expect(desk.keeper.living).toContain('t4')
 })

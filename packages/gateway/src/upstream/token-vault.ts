@@ -1,5 +1,6 @@
 import type { GatewayError, Result, TokenGrant, UpstreamCall, UpstreamHandler } from '@headrace/contract'
-import { TokenKeeper, tokenSource } from './token-keeper.ts'
+import { TokenKeeper } from './token-keeper.ts'
+import { secretOf, tokenSource } from './token-source.ts'
 
 /** Begins a call with a rendered credential line. */
 type Begin = (line: string, handler: UpstreamHandler) => UpstreamCall
@@ -28,7 +29,7 @@ export class TokenVault {
 
   /** What no text may hold that is handed on. */
   secrets(grant: TokenGrant): readonly string[] {
-    return [grant.clientSecret, this.#keepers.get(keyOf(grant))?.last ?? ''].filter(secret => secret !== '')
+    return [secretOf(grant), ...this.#keepers.get(keyOf(grant))?.living ?? []].filter(secret => secret !== '')
   }
 
   stop(): void {

@@ -19,12 +19,14 @@ const BETA = /^[\x20-\x7e]{1,1024}$/
 const USER_LIMIT = 256
 const BLOBS: BlobPlace = Object.freeze({ mark: FOREIGN_MARK, list: 'messages', inner: 'content', members: ['signature', 'data'] })
 
-/** The end user stands in `metadata.user_id` here. */
+/** The end user stands in `metadata.user_id` here. Streams have a path of their own at some providers. */
 function scanRequest(body: Buffer, operation: Operation, limits: { readonly jsonDepth: number }, head: Pick<RequestHead, 'path' | 'query'>): Result<ScannedRequest> {
   const scanned = scan(body, operation, limits, head)
-  if (!scanned.ok || scanned.value.metadata === '') return scanned
-  const user = asText(asObject(parseJson(scanned.value.metadata))?.['user_id']).slice(0, USER_LIMIT).toWellFormed()
-  return user === '' ? scanned : success({ ...scanned.value, user })
+  if (!scanned.ok) return scanned
+  const request = scanned.value.stream && scanned.value.path === 'chat' ? { ...scanned.value, path: 'chat-stream' as const } : scanned.value
+  if (request.metadata === '') return success(request)
+  const user = asText(asObject(parseJson(request.metadata))?.['user_id']).slice(0, USER_LIMIT).toWellFormed()
+  return success(user === '' ? request : { ...request, user })
 }
 
 function forwardedHeaders(head: RequestHead): string {

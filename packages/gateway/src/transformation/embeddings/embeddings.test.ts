@@ -19,6 +19,7 @@ const ASKED: Readonly<Record<EmbeddingFormatId, object>> = {
   'gemini-embed': { requests: [gemini('Köln', { taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 }), gemini('b', { task_type: 'RETRIEVAL_QUERY', output_dimensionality: 256 })] },
   'ollama-embed': { model: 'm', input: ['Köln', 'b'], dimensions: 256 },
   'cohere-embed': { model: 'm', texts: ['Köln', 'b'], input_type: 'search_query', output_dimension: 256 },
+  'vertex-predict': { instances: ['Köln', 'b'].map(content => ({ content, task_type: 'RETRIEVAL_QUERY' })), parameters: { outputDimensionality: 256 } },
 }
 /** And as each provider is asked. */
 const SENT: Readonly<Record<EmbeddingFormatId, object>> = {
@@ -26,6 +27,7 @@ const SENT: Readonly<Record<EmbeddingFormatId, object>> = {
   'gemini-embed': { requests: ['Köln', 'b'].map(text => ({ model: 'models/m/é', content: { parts: [{ text }] }, taskType: 'RETRIEVAL_QUERY', outputDimensionality: 256 })) },
   'ollama-embed': { model: 'm/é', input: ['Köln', 'b'], dimensions: 256 },
   'cohere-embed': { model: 'm/é', texts: ['Köln', 'b'], input_type: 'search_query', embedding_types: ['float'], output_dimension: 256 },
+  'vertex-predict': { instances: ['Köln', 'b'].map(content => ({ content, task_type: 'RETRIEVAL_QUERY' })), parameters: { outputDimensionality: 256 } },
 }
 
 describe('a request for embeddings', () => {
@@ -52,6 +54,9 @@ describe('a request for embeddings', () => {
     ['ollama-embed', { input: 'a', truncate: false }, 'cohere-embed', ''],
     ['cohere-embed', { texts: ['a'], truncate: 'START', embedding_types: ['float', 'int8'] }, 'ollama-embed', 'dropped truncate, dropped embedding_types'],
     ['cohere-embed', { images: ['data:image/png;base64,AA=='] }, 'gemini-embed', ''],
+    ['cohere-embed', { texts: ['a'], truncate: 'START' }, 'vertex-predict', 'dropped truncate'],
+    ['cohere-embed', { images: ['data:image/png;base64,AA=='] }, 'vertex-predict', expect.stringContaining('text only')],
+    ['vertex-predict', { instances: [{ content: 'a', task_type: 'CLUSTERING', title: 't' }], parameters: { autoTruncate: false, x: 1 } }, 'openai-embeddings', 'dropped task_type, dropped title, dropped autoTruncate, dropped x'],
   ] as const)('of %s, %j, tells what it loses at %s: %s', (client, body, provider, lost) => {
     expect(loses(client, body, provider)).toEqual(lost)
   })
@@ -60,6 +65,7 @@ describe('a request for embeddings', () => {
     ['openai-embeddings', {}, '"input" must be a text or a list of texts'], ['openai-embeddings', { input: [] }, 'not empty'], ['openai-embeddings', { input: ['a', 1] }, '"input[1]" must be a text'], ['openai-embeddings', { input: 'a', encoding_format: 'int8' }, 'encoding_format'],
     ['openai-embeddings', { input: 'a', dimensions: 1.5 }, 'whole number'], ['ollama-embed', { input: [[1]] }, '"input[0]" must be a text'], ['gemini-embed', { requests: [] }, '"requests"'], ['gemini-embed', { requests: [gemini('a'), gemini('b', { outputDimensionality: 8 })] }, 'outputDimensionality'],
     ['gemini-embed', { requests: [{ content: {} }] }, 'content.parts'], ['cohere-embed', { texts: [] }, 'texts'], ['cohere-embed', { texts: ['a'], embedding_types: ['int8'] }, 'float'], ['cohere-embed', { images: ['https://x'] }, 'data URLs'],
+    ['vertex-predict', { instances: [] }, '"instances"'], ['vertex-predict', { instances: [{ content: 'a' }, { content: 'b', title: 't' }] }, 'one kind of task'],
   ] as const)('of %s that is not one is refused: %j (%s)', (client, body, words) => {
     const decoded = decode(client, body)
     expect(decoded.ok ? '' : decoded.error.message).toContain(words)
@@ -72,6 +78,7 @@ const ANSWERS: Readonly<Record<EmbeddingFormatId, string>> = {
   'gemini-embed': '{"embeddings":[{"values":[0.5,-1e-3]},{"values":[ 1, 2 ]}],"usageMetadata":{"promptTokenCount":7}}',
   'ollama-embed': '{"model":"served","embeddings":[[0.5,-1e-3],[ 1, 2 ]],"total_duration":1,"prompt_eval_count":7}',
   'cohere-embed': '{"id":"x","texts":["[\\"{","b"],"embeddings":{"note":{"float":[]},"float":[[0.5,-1e-3],[ 1, 2 ]],"other":[]},"meta":{"billed_units":{"input_tokens":7}}}',
+  'vertex-predict': '{"predictions":[{"embeddings":{"statistics":{"truncated":false,"token_count":3},"values":[0.5,-1e-3]}},\n {"embeddings":{"values":[ 1, 2 ],"statistics":{"token_count":4}}}],"metadata":{"billableCharacterCount":6}}',
 }
 function answered(provider: EmbeddingFormatId, client: EmbeddingFormatId, reads: readonly string[], count = 2, encodings: EmbeddingCall['encodings'] = ['float'], single = false): Result<string> {
   const asked: EmbeddingCall = { format: client, model: 'm', inputs: Array.from({ length: count }, () => ({ type: 'text', text: 'é' })), dimensions: -1, task: null, title: '', truncate: null, user: '', encodings, single, foreign: [] }
@@ -89,6 +96,7 @@ const TOLD: Readonly<Record<EmbeddingFormatId, object>> = {
   'gemini-embed': { embeddings: values.map(one => ({ values: one })), usageMetadata: { promptTokenCount: 7 } },
   'ollama-embed': { model: 'm', embeddings: values, total_duration: expect.any(Number), load_duration: 0, prompt_eval_count: 7 },
   'cohere-embed': { id: 'r', embeddings: { float: values }, texts: ['é', 'é'], meta: { api_version: { version: '2' }, billed_units: { input_tokens: 7 } }, response_type: 'embeddings_by_type' },
+  'vertex-predict': { predictions: values.map((one, at) => ({ embeddings: { values: one, ...(at === 1 ? { statistics: { truncated: false, token_count: 7 } } : {}) } })) },
 }
 
 describe('an answer with embeddings', () => {

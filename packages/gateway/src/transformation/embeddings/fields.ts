@@ -9,6 +9,7 @@ const FIELD_NAMES = Object.freeze({
   'gemini-embed': { input: 'content', dimensions: 'outputDimensionality', task: 'taskType', title: 'title', truncate: 'autoTruncate', user: 'labels' },
   'ollama-embed': { input: 'input', dimensions: 'dimensions', task: 'task', title: 'title', truncate: 'truncate', user: 'user' },
   'cohere-embed': { input: 'texts', dimensions: 'output_dimension', task: 'input_type', title: 'title', truncate: 'truncate', user: 'user' },
+  'vertex-predict': { input: 'instances', dimensions: 'outputDimensionality', task: 'task_type', title: 'title', truncate: 'autoTruncate', user: 'labels' },
 } as const satisfies Record<EmbeddingFormatId, Record<EmbeddingField, string>>)
 
 const SAID: Readonly<Record<Exclude<EmbeddingField, 'input'>, (call: EmbeddingCall) => boolean>> = Object.freeze({

@@ -10,11 +10,12 @@ import { droppedFields, partsOf } from './fields.ts'
 import { foreignMembers } from '../lists/read-inputs.ts'
 import { VectorReader, type VectorPlace } from './vector-reader.ts'
 
-const TASK_TYPES = Object.freeze({
+/** Google's names of tasks. */
+export const TASK_TYPES = Object.freeze({
   query: 'RETRIEVAL_QUERY', document: 'RETRIEVAL_DOCUMENT', similarity: 'SEMANTIC_SIMILARITY', classification: 'CLASSIFICATION', clustering: 'CLUSTERING',
   question: 'QUESTION_ANSWERING', fact: 'FACT_VERIFICATION', code: 'CODE_RETRIEVAL_QUERY',
 } as const satisfies Record<EmbeddingTask, string>)
-const TASKS: ReadonlyMap<string, EmbeddingTask> = new Map(Object.entries(TASK_TYPES).map(([task, name]) => [name, task as EmbeddingTask])) // keys of a Record<EmbeddingTask, ...>
+export const TASKS: ReadonlyMap<string, EmbeddingTask> = new Map(Object.entries(TASK_TYPES).map(([task, name]) => [name, task as EmbeddingTask])) // keys of a Record<EmbeddingTask, ...>
 
 const KNOWN: ReadonlySet<string> = new Set(['model', 'content', 'taskType', 'task_type', 'title', 'outputDimensionality', 'output_dimensionality', 'requests'])
 const PLACE: VectorPlace = Object.freeze({ path: ['embeddings'], member: 'values', told: rest => ({ usage: readUsage(rest['usageMetadata'], true), model: '' }) } satisfies VectorPlace)

@@ -15,10 +15,14 @@ export interface VectorPlace {
   readonly path: readonly string[]
   /** The member of an element that is its vector; null = the element is one. */
   readonly member: string | null
+  /** The member of an element that has its vector in it, where it is not the element itself. */
+  readonly within?: string
+  /** The number of an element's tokens, where they are told one by one. */
+  readonly tokens?: RegExp
   /** The member that says which input it belongs to, where there is one. */
   readonly index?: string
   /** Of the answer without its vectors. */
-  readonly told: (rest: Readonly<Record<string, unknown>>) => ListTold
+  readonly told: (rest: Readonly<Record<string, unknown>>, tokens: number) => ListTold
 }
 
 /** Reads answers of a format, one vector at a time. */
@@ -30,6 +34,7 @@ export class VectorReader implements ListDecoder {
   readonly #index: RegExp | null
   readonly #cutter: ElementCutter
   #seen = 0
+  #tokens = 0
   error: GatewayError | null = null
 
   /** `count`: vectors that are due. */
@@ -51,6 +56,7 @@ export class VectorReader implements ListDecoder {
       else if (this.#seen >= this.#count) this.error = protocol(`The provider answered with more embeddings than the ${this.#count} that it was asked for.`)
       else {
         this.#seen++
+        this.#tokens += Number(this.#place.tokens?.exec(element)?.[1] ?? 0)
         emit(vector)
       }
     })
@@ -62,13 +68,16 @@ export class VectorReader implements ListDecoder {
     const rest = asObject(parseJson(this.#cutter.rest))
     if (rest === null) return failure(protocol('The provider\'s answer is not a JSON object, or not a whole one.'))
     if (this.#seen < this.#count) return failure(protocol(`The provider answered with ${this.#seen} embeddings where ${this.#count} were asked for.`))
-    return success(this.#place.told(rest))
+    return success(this.#place.told(rest, this.#tokens))
   }
 
   /** Null = there is none, or it is another input's. */
   #vectorOf(element: string): string | null {
-    if (this.#place.member === null) return element
-    return element.indexOf('{', 1) < 0 ? this.#flatVectorOf(element) : this.#nestedVectorOf(element)
+    const { member, within } = this.#place
+    if (member === null) return element
+    const holder = within === undefined ? element : memberOf(element, within)
+    if (holder === null) return null
+    return holder.indexOf('{', 1) < 0 ? this.#flatVectorOf(holder) : this.#nestedVectorOf(holder)
   }
 
   /** In an object without objects no text but the member's own name is followed by a colon and a bracket: it need not be scanned, which takes most of the time. */
@@ -88,6 +97,11 @@ export class VectorReader implements ListDecoder {
     if (start < 0 || (index >= 0 && Number(element.slice(index, indexEnd)) !== this.#seen)) return null
     return element.slice(start, end)
   }
+}
+
+function memberOf(element: string, name: string): string | null {
+  const { status, starts: [start = -1], ends: [end = -1] } = scanMembers(Buffer.from(element, 'latin1'), element, [name], 8)
+  return status === 'ok' && start >= 0 ? element.slice(start, end) : null
 }
 
 const protocol = (message: string): GatewayError => gatewayError('upstream-protocol', message, { upstreamStatus: 200 })

@@ -27,12 +27,13 @@ export function fitRequest(body: string, quirks: ProviderQuirks): Result<FittedR
   }
   const dropped: string[] = []
   const approximated: string[] = []
-  const kept: string[] = []
+  const kept = Object.entries(quirks.demands ?? {}).map(([name, value]) => `"${name}":"${value}"`)
   let before = root.start + 1
   for (const [name, view] of [...members].toSorted(([, left], [, right]) => left.start - right.start)) {
     const lead = body.slice(before, view.start).replace(/^\s*,?\s*/, '')
     before = view.end
     const other = quirks.renames?.[name]
+    if (quirks.elsewhere?.includes(name) === true || quirks.demands?.[name] !== undefined) continue
     if (quirks.refuses?.includes(name) === true || (other !== undefined && members.has(other))) {
       // Usage that needs no asking is not lost with the question; what stands there twice by two names is there once.
       if (view.given && name !== 'stream_options' && other === undefined) dropped.push(name)
@@ -47,11 +48,11 @@ export function fitRequest(body: string, quirks: ProviderQuirks): Result<FittedR
 function triggerOf(quirks: ProviderQuirks): RegExp {
   let trigger = triggers.get(quirks)
   if (trigger === undefined) {
-    const words = [...quirks.refuses ?? [], ...Object.keys(quirks.renames ?? {}), ...Object.keys(quirks.roles ?? {})]
+    const words = [...quirks.refuses ?? [], ...Object.keys(quirks.renames ?? {}), ...Object.keys(quirks.roles ?? {}), ...quirks.elsewhere ?? []]
     if (quirks.maxTemperature !== undefined) words.push('temperature')
     if (quirks.oneChoice === true) words.push('n')
     if (quirks.toolCallIds !== undefined) words.push('tool_call_id')
-    triggers.set(quirks, trigger = words.length === 0 ? /(?!)/ : new RegExp(`"(?:${words.map(RegExp.escape).join('|')})"`))
+    triggers.set(quirks, trigger = quirks.demands !== undefined ? /^/ : words.length === 0 ? /(?!)/ : new RegExp(`"(?:${words.map(RegExp.escape).join('|')})"`))
   }
   return trigger
 }
