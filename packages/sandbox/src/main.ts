@@ -3,6 +3,7 @@ import { startSandbox } from './server.ts'
 
 export { startSandbox, type Sandbox, type SandboxOptions } from './server.ts'
 export type { CallsReport, SeenCall } from './call-log.ts'
+export { TokenDesk, type ServiceAccount } from './vertex/token-desk.ts'
 
 const HELP = `headrace sandbox: a simulated engine that speaks OpenAI's formats and Anthropic's. Nothing it says was thought by a model.
 

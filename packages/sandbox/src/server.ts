@@ -15,6 +15,8 @@ import { ollama } from './ollama/dialect.ts'
 import { openai } from './openai/dialect.ts'
 import { responses } from './responses/dialect.ts'
 import { invalid, simulatedRefusal, type Refusal } from './refusal.ts'
+import { vertexDialects } from './vertex/dialects.ts'
+import type { TokenDesk } from './vertex/token-desk.ts'
 
 /** Each path belongs to the first that takes it; what none takes is refused in the last one's words. */
 const DIALECTS = [anthropic, google, ollama, cohere, responses, openai] as const satisfies readonly EngineDialect[]
@@ -25,6 +27,8 @@ export interface SandboxOptions {
   readonly host?: string
   /** Default 0: any free port. */
   readonly port?: number
+  /** Gives tokens for Vertex AI, at /token, whose paths are there too. Left out = there is no Vertex AI. */
+  readonly tokenDesk?: TokenDesk
 }
 
 export interface Sandbox {
@@ -47,7 +51,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const faults = new FaultCounter()
   const cache = new PrefixCache()
   const quotas = new QuotaBook()
-  const engine: Engine = { log, faults, cache, quotas, slots: new EngineSlots(), condition: { parameters: '' } }
+  const desk = options.tokenDesk ?? null
+  const engine: Engine = { log, faults, cache, quotas, slots: new EngineSlots(), condition: { parameters: '' }, desk, dialects: desk === null ? DIALECTS : [...vertexDialects(desk), ...DIALECTS] }
   const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => { void serve(request, response, engine) })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -80,8 +85,9 @@ async function serve(request: IncomingMessage, response: ServerResponse, engine:
   if (path === '/sandbox/calls') return serveCalls(request, response, engine)
   if (path === '/sandbox/condition') return serveCondition(request, response, engine)
   if (path === '/sandbox/quotas') return sendJson(response, 200, JSON.stringify(engine.quotas.report()))
+  if (path === '/token' && engine.desk !== null && request.method === 'POST') return serveToken(request, response, engine.desk)
   if (request.method === 'GET' && serveRead(path, request, response)) return
-  const found = findRoute(path)
+  const found = findRoute(engine.dialects, path)
   if (found === null || request.method !== 'POST') {
     const refusal = invalid(`The sandbox has no ${request.method ?? ''} ${path}.`)
     return refuse(response, found?.dialect ?? openai, { ...refusal, status: found === null ? 404 : 405 })
@@ -111,12 +117,14 @@ interface Engine {
   readonly quotas: QuotaBook
   readonly slots: EngineSlots
   readonly condition: { parameters: string }
+  readonly desk: TokenDesk | null
+  readonly dialects: readonly EngineDialect[]
 }
 interface Surroundings extends Engine { readonly signal: AbortSignal }
 interface Found { readonly dialect: EngineDialect, readonly route: Route }
 
-function findRoute(path: string): Found | null {
-  for (const dialect of DIALECTS) {
+function findRoute(dialects: readonly EngineDialect[], path: string): Found | null {
+  for (const dialect of dialects) {
     const route = dialect.route(path)
     if (route !== null) return { dialect, route }
   }
@@ -226,6 +234,12 @@ function serveCalls(request: IncomingMessage, response: ServerResponse, { log, f
   }
   if (request.method === 'GET') sendJson(response, 200, JSON.stringify(log.report()))
   else refuse(response, openai, { ...invalid('GET reads the calls, DELETE forgets them.'), status: 405 })
+}
+
+async function serveToken(request: IncomingMessage, response: ServerResponse, desk: TokenDesk): Promise<void> {
+  const form = await readBody(request, new AbortController().signal).catch(() => null)
+  const { status, body } = desk.issue(new URLSearchParams(form ?? ''), `http://${request.headers.host ?? ''}/token`)
+  sendJson(response, status, JSON.stringify(body))
 }
 
 /** GET reads the engine's condition, PUT sets it (the body is the parameters as in a model's name), DELETE heals it. */
