@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,6 +10,10 @@ import { PROVIDER_KEY, startRig, type Rig } from '../harness/start-rig.ts'
 const HEADER_CANARY = 'header-secret-canary-9876543210'
 const OTHER_KEY = 'other-secret-canary-1357924680'
 const WRONG_KEY = 'hr_wrong_key_canary_0123456789'
+/** What a service account's key gets, and what it is. */
+const TOKENS = ['token-secret-canary-1122334455', 'token-secret-canary-5544332211']
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
+const KEY_LINES = privateKey.split('\n').slice(2, -3)
 /** How a provider may repeat a key in what it says of a request. */
 const SPELLINGS = [
   PROVIDER_KEY, Buffer.from(PROVIDER_KEY).toString('base64'), Buffer.from(`:${PROVIDER_KEY}`).toString('base64'), Buffer.from(`Bearer ${PROVIDER_KEY}`).toString('base64url'),
@@ -16,11 +21,13 @@ const SPELLINGS = [
 ]
 let rig: Rig
 beforeAll(async () => {
-  rig = await startRig({ config: upstream => ({
+  // Each worker has tokens of its own.
+  rig = await startRig({ args: ['--workers', '1'], config: upstream => ({
     log: { bodies: 'full' }, models: { 'in-turn': ['up/first', 'other/second'] },
     providers: {
       up: { base_url: upstream.url, credentials: [PROVIDER_KEY], headers: { 'x-vendor-token': HEADER_CANARY } },
       other: { base_url: `${upstream.url}/other`, credentials: [{ header: 'x-other-key', value: OTHER_KEY }] },
+      account: { base_url: `${upstream.url}/account`, credentials: [{ google: { key: JSON.stringify({ type: 'service_account', client_email: 'a@b.test', token_uri: `${upstream.url}/token`, private_key: privateKey }) } }] },
     },
   }) })
 }, 20_000)
@@ -63,6 +70,18 @@ it('a secret shows in no answer, no log, no metric, no output and no file of the
     socket.write(LAST_CHUNK)
   })
 
+  // The token that was replaced is as good as the newest, and in nobody's hands either.
+  rig.upstream.on('', ...TOKENS.map(token => answerJson({ access_token: token, expires_in: 3_600 })))
+  const leakyToken = (status: number): ReturnType<typeof answerJson> => answerJson({ error: { message: `bad token ${TOKENS.join()} of ${privateKey}`, type: 'invalid_request_error' } }, { status })
+  rig.upstream.on('token-refused', leakyToken(401))
+  rig.upstream.on('token-told', leakyToken(400))
+  for (const model of ['token-refused', 'token-told']) keep(await rig.post(chatBody(`account/${model}`)))
+  for (const [index, token] of TOKENS.entries()) {
+    rig.upstream.on(`token-${index}`, answerJson({ error: { message: `bad token ${token}`, type: 'invalid_request_error' } }, { status: 400 }))
+    keep(await rig.post(chatBody(`account/token-${index}`)))
+  }
+  expect(rig.upstream.of('token-1').map(({ head }) => head)).toEqual([expect.stringContaining(`Bearer ${TOKENS[1]}`)])
+
   const models = ['fine', 'fine-stream', 'cut', 'garbage', 'error-stream', 'split-stream', ...[400, 401, 403, 422, 429, 500].map(status => `leaky-${status}`), ...SPELLINGS.map((_, index) => `disguised-${index}`)]
   for (const model of models) {
     keep(await rig.post(chatBody(`up/${model}`, { stream: model.endsWith('stream') })))
@@ -80,7 +99,7 @@ it('a secret shows in no answer, no log, no metric, no output and no file of the
   for (const command of [['check', rig.headrace.configPath], ['explain', 'up/fine', '--config', rig.headrace.configPath]]) said.push((await runHeadrace(command)).output)
   said.push(await rig.headrace.metrics(), await (await fetch(`${rig.headrace.url}/`)).text())
 
-  const secrets = [PROVIDER_KEY, HEADER_CANARY, OTHER_KEY, API_KEY, ADMIN_KEY, WRONG_KEY]
+  const secrets = [PROVIDER_KEY, HEADER_CANARY, OTHER_KEY, API_KEY, ADMIN_KEY, WRONG_KEY, ...TOKENS, ...KEY_LINES]
   const places = [
     ...said.map((text, index) => ({ place: `answer ${index}`, text })), { place: 'output', text: rig.headrace.output() },
     ...filesUnder(rig.headrace.dataDirectory).filter(path => statSync(path).size < 64 * 2 ** 20).map(path => ({ place: path, text: readFileSync(path, 'latin1') })),
@@ -107,7 +126,8 @@ describe('a provider\'s key (check W5)', () => {
     expect(rig.upstream.of('second')[0]?.path).toBe('/v1/other/chat/completions')
     for (const { head, path } of rig.upstream.requests) {
       const other = path.startsWith('/v1/other/')
-      expect([head.includes(PROVIDER_KEY), head.includes(HEADER_CANARY), head.includes(OTHER_KEY)], path).toEqual([!other, !other, other])
+      const up = !other && path !== '/v1/token' && !path.startsWith('/v1/account/')
+      expect([head.includes(PROVIDER_KEY), head.includes(HEADER_CANARY), head.includes(OTHER_KEY)], path).toEqual([up, up, other])
       expect(head).not.toMatch(/hr_test|hr_wrong/)
     }
   })
