@@ -1,0 +1,108 @@
+import Anthropic from '@anthropic-ai/sdk'
+import { createOpenAI } from '@ai-sdk/openai'
+import { DallEAPIWrapper } from '@langchain/openai'
+import { generateImage } from 'ai'
+import OpenAI, { toFile } from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { plainJson, startPlainUpstream, type PlainRequest, type PlainUpstream } from '../harness/plain-upstream.ts'
+import { startHeadrace, type Headrace } from '../harness/start-headrace.ts'
+
+const PASS_KEY = 'hr_test_jobs_0123456789abcdefghijklmn'
+const MEDIA_KEY = 'hr_test_pictures_0123456789abcdefghij'
+const OTHER_KEY = 'hr_test_othertenant_0123456789abcdefg'
+const PROVIDER_KEY = 'sk-provider-secret-canary-0123456789'
+const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+
+let upstream: PlainUpstream
+let headrace: Headrace
+beforeAll(async () => {
+  upstream = await startPlainUpstream()
+  headrace = await startHeadrace({
+    config: {
+      providers: {
+        up: { base_url: `${upstream.origin}/v1`, credentials: [PROVIDER_KEY] },
+        claude: { base_url: `${upstream.origin}/v1`, dialect: 'anthropic-messages', credentials: [PROVIDER_KEY] },
+      },
+      models: { picture: ['up/gpt-image-1'] },
+      keys: [
+        { name: 'jobs', key: PASS_KEY, scopes: ['pass-through'] },
+        { name: 'media', key: MEDIA_KEY },
+        { name: 'other', key: OTHER_KEY, scopes: ['pass-through'], tenant: 'acme' },
+      ],
+    },
+  })
+}, 30_000)
+afterAll(async () => {
+  await headrace?.stop()
+  await upstream?.stop()
+})
+
+const last = (): PlainRequest => upstream.seen.at(-1) ?? expect.unreachable('nothing reached the provider')
+const openai = (apiKey = PASS_KEY): OpenAI => new OpenAI({ baseURL: `${headrace.url}/providers/up/v1`, apiKey, maxRetries: 0 })
+
+describe('OpenAI\'s SDK over /providers/{id}/v1', () => {
+  it('uploads a file, reads it and deletes it', async () => {
+    upstream.on('/v1/files', plainJson({ id: 'file-1', object: 'file' }))
+    const file = await openai().files.create({ purpose: 'batch', file: await toFile(Buffer.from('{"custom_id":"1"}\n'), 'in.jsonl') })
+    expect(file.id).toBe('file-1')
+    expect(last().headers).toMatchObject({ authorization: `Bearer ${PROVIDER_KEY}` })
+    expect(last().body).toContain('{"custom_id":"1"}\n')
+    upstream.on('/v1/files/file-1/content', (_request, response) => response.end('line\n'))
+    expect(await (await openai().files.content(file.id)).text()).toBe('line\n')
+    upstream.on('/v1/files/file-1', plainJson({ id: 'file-1', object: 'file', deleted: true }))
+    expect((await openai().files.delete(file.id)).deleted).toBe(true)
+    expect([last().method, last().url]).toEqual(['DELETE', '/v1/files/file-1'])
+  })
+
+  const jobs = [
+    { job: 'a batch', path: '/v1/batches', make: () => openai().batches.create({ input_file_id: 'file-1', endpoint: '/v1/chat/completions', completion_window: '24h' }), poll: () => openai().batches.retrieve('job-1') },
+    { job: 'fine-tuning', path: '/v1/fine_tuning/jobs', make: () => openai().fineTuning.jobs.create({ model: 'gpt-4o-mini', training_file: 'file-1' }), poll: () => openai().fineTuning.jobs.retrieve('job-1') },
+    { job: 'a video', path: '/v1/videos', make: () => openai().videos.create({ model: 'sora-2', prompt: 'a weir' }), poll: () => openai().videos.retrieve('job-1') },
+  ]
+  it.each(jobs)('starts $job and asks how it stands', async ({ path, make, poll }) => {
+    upstream.on(path, plainJson({ id: 'job-1', status: 'queued' }))
+    upstream.on(`${path}/job-1`, plainJson({ id: 'job-1', status: 'completed' }))
+    expect(await make()).toMatchObject({ id: 'job-1', status: 'queued' })
+    expect([last().method, last().url]).toEqual(['POST', path])
+    expect(await poll()).toMatchObject({ id: 'job-1', status: 'completed' })
+    expect([last().method, last().url]).toEqual(['GET', `${path}/job-1`])
+  })
+
+  it('another tenant\'s key is told that there is no such provider, and nothing of it reaches the provider', async () => {
+    const before = upstream.seen.length
+    await expect(openai(OTHER_KEY).files.retrieve('file-1')).rejects.toBeInstanceOf(OpenAI.NotFoundError)
+    expect(upstream.seen).toHaveLength(before)
+  })
+})
+
+describe('Anthropic\'s SDK over /providers/{id}', () => {
+  it('starts a batch, asks how it stands, and reads its results at their path', async () => {
+    const client = new Anthropic({ baseURL: `${headrace.url}/providers/claude`, apiKey: PASS_KEY, maxRetries: 0 })
+    upstream.on('/v1/messages/batches', plainJson({ id: 'msgbatch_1', processing_status: 'in_progress' }))
+    upstream.on('/v1/messages/batches/msgbatch_1', plainJson({ id: 'msgbatch_1', processing_status: 'ended' }))
+    const made = await client.messages.batches.create({ requests: [{ custom_id: 'a', params: { model: 'claude-x', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] } }] })
+    expect(made.id).toBe('msgbatch_1')
+    expect(last().headers).toMatchObject({ 'x-api-key': PROVIDER_KEY })
+    expect((await client.messages.batches.retrieve(made.id)).processing_status).toBe('ended')
+    upstream.on('/v1/messages/batches/msgbatch_1/results', (_request, response) => response.end('{"custom_id":"a"}\n'))
+    expect(await (await client.get(`/v1/messages/batches/${made.id}/results`).asResponse()).text()).toBe('{"custom_id":"a"}\n')
+    expect(last().headers).toMatchObject({ 'x-api-key': PROVIDER_KEY })
+  })
+})
+
+describe('pictures', () => {
+  it('are made by the AI SDK\'s generateImage, under the model\'s alias', async () => {
+    upstream.on('/v1/images/generations', plainJson({ created: 1, data: [{ b64_json: PIXEL }] }))
+    const provider = createOpenAI({ baseURL: `${headrace.url}/v1`, apiKey: MEDIA_KEY })
+    const { image } = await generateImage({ model: provider.image('picture'), prompt: 'a weir', maxRetries: 0 })
+    expect(image.base64).toBe(PIXEL)
+    expect(JSON.parse(last().body)).toMatchObject({ model: 'gpt-image-1', prompt: 'a weir' })
+  })
+
+  it('are made by LangChain\'s DallEAPIWrapper', async () => {
+    upstream.on('/v1/images/generations', plainJson({ created: 1, data: [{ url: 'https://x.example/1' }] }))
+    const tool = new DallEAPIWrapper({ model: 'picture', apiKey: MEDIA_KEY, baseUrl: `${headrace.url}/v1` })
+    expect(await tool.invoke('a weir')).toBe('https://x.example/1')
+    expect(JSON.parse(last().body)).toMatchObject({ model: 'gpt-image-1', prompt: 'a weir' })
+  })
+})
