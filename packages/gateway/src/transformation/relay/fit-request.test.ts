@@ -57,3 +57,21 @@ it('of any body all that no quirk is about is kept, byte for byte and in its ord
     expect(JSON.stringify(fitted)).toBe(JSON.stringify(Object.fromEntries(expected)))
   }))
 })
+
+it.each([
+  ['the first member', '{"model":"model","a":"\\"model\\":1","b":{"model":1}}', '{"v":"1","a":"\\"model\\":1","b":{"model":1}}'],
+  ['one in the middle', ' { "a" : 1.50, "model" : "m" , "b":2 } ', '{"v":"1", "a" : 1.50,  "b":2 } '],
+  ['the last one', '{"a":1,"model":"m"}', '{"v":"1","a":1}'],
+  ['the only one', '{"model":"m"}', '{"v":"1"}'],
+  ['one with an escaped name', '{"mod\\u0065l":"m","a":1}', '{"v":"1","a":1}'],
+  ['none', '{"a":1}', '{"v":"1","a":1}'],
+  ['none of none', '{ }', '{"v":"1"}'],
+  ['what is demanded, and the client says otherwise', '{"v":"2","model":"m","a":1}', '{"v":"1","a":1}'],
+  ['what is demanded, said twice', '{"v":"2","v":"3","model":"m","a":1}', '{"v":"1","a":1}'],
+])('a member that stands elsewhere goes and one that is demanded comes: %s', (_what, body, expected) => {
+  const fitted = fit(body, { elsewhere: ['model'], demands: { v: '1' } })
+  expect(JSON.parse(fitted.body)).toEqual(JSON.parse(expected))
+  expect([fitted.body.match(/"v"/g)?.length, fitted.dropped, fitted.approximated]).toEqual([1, [], []])
+  expect(fit(body, { elsewhere: ['model'], demands: { v: '1' }, refuses: ['x'] }).body.replaceAll(/\s/g, '')).toBe(expected.replaceAll(/\s/g, ''))
+  expect(fitted.body.replaceAll(/\s/g, '')).toBe(expected.replaceAll(/\s/g, ''))
+})

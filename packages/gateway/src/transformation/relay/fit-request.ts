@@ -1,4 +1,4 @@
-import { JsonView, sha256Hex } from '@headrace/bytes'
+import { JsonView, scanMembers, sha256Hex } from '@headrace/bytes'
 import { failure, gatewayError, success, type ProviderQuirks, type Result } from '@headrace/contract'
 
 /** A request as its provider takes it. */
@@ -10,6 +10,10 @@ export interface FittedRequest {
   readonly approximated: readonly string[]
 }
 
+/** Levels of a body: deeper ones were refused before. */
+const DEPTH = 1_000
+/** Characters in which a member's comma is looked for. */
+const COMMA_REACH = 64
 const NOTHING: readonly string[] = Object.freeze([])
 /** What a body must hold for its quirks to matter, by quirks: they live as long as their snapshot. */
 const triggers = new WeakMap<ProviderQuirks, RegExp>()
@@ -19,6 +23,8 @@ const triggers = new WeakMap<ProviderQuirks, RegExp>()
  * nothing of the kind: they cost one search. Errors: `invalid-request` where what was asked cannot be had there.
  */
 export function fitRequest(body: string, quirks: ProviderQuirks): Result<FittedRequest> {
+  const spliced = isSplice(quirks) ? spliceMembers(body, quirks) : null
+  if (spliced !== null) return success({ body: spliced, dropped: NOTHING, approximated: NOTHING })
   const root = triggerOf(quirks).test(body) ? JsonView.parse(body) : null
   if (root === null || root.kind !== 'object') return success({ body, dropped: NOTHING, approximated: NOTHING })
   const members = root.members()
@@ -43,6 +49,28 @@ export function fitRequest(body: string, quirks: ProviderQuirks): Result<FittedR
     } else kept.push((other === undefined ? lead : `"${other}":`) + (name === 'messages' ? fitMessages(body, view, quirks) : view.raw))
   }
   return success({ body: `${body.slice(0, root.start)}{${kept.join(',')}}${body.slice(root.end)}`, dropped, approximated })
+}
+
+/** Nothing is asked of a body but that members are put in front of it and others taken out. */
+const isSplice = (quirks: ProviderQuirks): boolean => quirks.demands !== undefined && Object.keys(quirks).every(quirk => quirk === 'demands' || quirk === 'elsewhere')
+
+/** The same for such quirks, a third of the price and less: what stands in between is passed over. Null = the members are not written plainly. */
+function spliceMembers(body: string, { demands = {}, elsewhere = [] }: ProviderQuirks): string | null {
+  const names = [...elsewhere, ...Object.keys(demands)]
+  const scan = scanMembers(Buffer.from(body, 'latin1'), body, names, DEPTH)
+  if (scan.status !== 'ok') return null
+  const found = names.map((name, at) => ({ name, start: scan.starts[at] ?? -1, end: scan.ends[at] ?? -1 })).filter(({ start }) => start >= 0).toSorted((left, right) => left.start - right.start)
+  let out = `{${Object.entries(demands).map(([name, value]) => `"${name}":"${value}",`).join('')}`
+  let at = body.indexOf('{') + 1
+  for (const { name, start, end } of found) {
+    const key = body.lastIndexOf(`"${name}"`, start - 1)
+    const comma = /^\s*,/.exec(body.slice(end, end + COMMA_REACH))
+    if (key < at || comma === null) return null
+    out += body.slice(at, key)
+    at = end + comma[0].length
+  }
+  const rest = body.slice(at)
+  return /^\s*\}/.test(rest) ? null : out + rest
 }
 
 function triggerOf(quirks: ProviderQuirks): RegExp {
