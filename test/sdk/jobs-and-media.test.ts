@@ -10,6 +10,7 @@ import { startHeadrace, type Headrace } from '../harness/start-headrace.ts'
 const PASS_KEY = 'hr_test_jobs_0123456789abcdefghijklmn'
 const MEDIA_KEY = 'hr_test_pictures_0123456789abcdefghij'
 const OTHER_KEY = 'hr_test_othertenant_0123456789abcdefg'
+const SECOND_KEY = 'hr_test_severalofthem_0123456789abcdef'
 const PROVIDER_KEY = 'sk-provider-secret-canary-0123456789'
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 
@@ -20,14 +21,17 @@ beforeAll(async () => {
   headrace = await startHeadrace({
     config: {
       providers: {
-        up: { base_url: `${upstream.origin}/v1`, credentials: [PROVIDER_KEY] },
+        openai: { base_url: `${upstream.origin}/v1`, credentials: [PROVIDER_KEY] },
+        one: { base_url: `${upstream.origin}/v1`, credentials: [PROVIDER_KEY], tenant: 'several' },
+        two: { base_url: `${upstream.origin}/v1`, credentials: [PROVIDER_KEY], tenant: 'several' },
         claude: { base_url: `${upstream.origin}/v1`, dialect: 'anthropic-messages', credentials: [PROVIDER_KEY] },
       },
-      models: { picture: ['up/gpt-image-1'] },
+      models: { picture: ['openai/gpt-image-1'] },
       keys: [
         { name: 'jobs', key: PASS_KEY, scopes: ['pass-through'] },
         { name: 'media', key: MEDIA_KEY },
         { name: 'other', key: OTHER_KEY, scopes: ['pass-through'], tenant: 'acme' },
+        { name: 'several', key: SECOND_KEY, scopes: ['pass-through'], tenant: 'several' },
       ],
     },
   })
@@ -38,7 +42,7 @@ afterAll(async () => {
 })
 
 const last = (): PlainRequest => upstream.seen.at(-1) ?? expect.unreachable('nothing reached the provider')
-const openai = (apiKey = PASS_KEY): OpenAI => new OpenAI({ baseURL: `${headrace.url}/providers/up/v1`, apiKey, maxRetries: 0 })
+const openai = (apiKey = PASS_KEY): OpenAI => new OpenAI({ baseURL: `${headrace.url}/providers/openai/v1`, apiKey, maxRetries: 0 })
 
 describe('OpenAI\'s SDK over /providers/{id}/v1', () => {
   it('uploads a file, reads it and deletes it', async () => {
@@ -87,6 +91,46 @@ describe('Anthropic\'s SDK over /providers/{id}', () => {
     upstream.on('/v1/messages/batches/msgbatch_1/results', (_request, response) => response.end('{"custom_id":"a"}\n'))
     expect(await (await client.get(`/v1/messages/batches/${made.id}/results`).asResponse()).text()).toBe('{"custom_id":"a"}\n')
     expect(last().headers).toMatchObject({ 'x-api-key': PROVIDER_KEY })
+  })
+})
+
+describe('the vendors\' own paths', () => {
+  const root = (apiKey = PASS_KEY, defaultHeaders = {}): OpenAI => new OpenAI({ baseURL: `${headrace.url}/v1`, apiKey, maxRetries: 0, defaultHeaders })
+  it('OpenAI\'s files, batches, fine-tuning and videos go to the provider that is called openai, whatever else speaks as it does', async () => {
+    upstream.on('/v1/files', plainJson({ id: 'file-1', object: 'file' }))
+    expect((await root().files.create({ purpose: 'batch', file: await toFile(Buffer.from('{}\n'), 'in.jsonl') })).id).toBe('file-1')
+    expect(last().headers).toMatchObject({ authorization: `Bearer ${PROVIDER_KEY}` })
+    for (const path of ['/v1/batches', '/v1/fine_tuning/jobs', '/v1/videos']) upstream.on(`${path}/job-2`, plainJson({ id: 'job-2' }))
+    const client = root()
+    for (const ask of [() => client.batches.retrieve('job-2'), () => client.fineTuning.jobs.retrieve('job-2'), () => client.videos.retrieve('job-2')]) expect(await ask()).toMatchObject({ id: 'job-2' })
+  })
+
+  it('Anthropic\'s batches and files go to the one that speaks as it does', async () => {
+    const client = new Anthropic({ baseURL: headrace.url, apiKey: PASS_KEY, maxRetries: 0 })
+    upstream.on('/v1/messages/batches/msgbatch_2', plainJson({ id: 'msgbatch_2' }))
+    expect((await client.messages.batches.retrieve('msgbatch_2')).id).toBe('msgbatch_2')
+    expect(last().headers).toMatchObject({ 'x-api-key': PROVIDER_KEY })
+    await client.get('/v1/files/file-2')
+    expect([last().url, last().headers['x-api-key']]).toEqual(['/v1/files/file-2', PROVIDER_KEY])
+  })
+
+  it.each([
+    { who: 'a key without the scope', key: MEDIA_KEY, headers: {}, status: 403 },
+    { who: 'a tenant without a provider', key: OTHER_KEY, headers: {}, status: 404 },
+    { who: 'a tenant that names another one\'s', key: OTHER_KEY, headers: { 'headrace-provider': 'openai' }, status: 404 },
+    { who: 'one that does not say which of several', key: SECOND_KEY, headers: {}, status: 400 },
+    { who: 'a name that is no name', key: PASS_KEY, headers: { 'headrace-provider': '../up' }, status: 404 },
+    { who: 'a key that is none', key: 'hr_wrong', headers: {}, status: 401 },
+  ])('$who is refused ($status), and nothing reaches the provider', async ({ key, headers, status }) => {
+    const before = upstream.seen.length
+    await expect(root(key, headers).files.retrieve('file-1')).rejects.toMatchObject({ status })
+    expect(upstream.seen).toHaveLength(before)
+  })
+
+  it('the header names the provider, and does not reach it', async () => {
+    await root(PASS_KEY, { 'headrace-provider': 'claude' }).get('/files/file-3')
+    expect(last().headers).toMatchObject({ 'x-api-key': PROVIDER_KEY })
+    expect(last().headers).not.toHaveProperty('headrace-provider')
   })
 })
 

@@ -145,6 +145,9 @@ export interface HedgeRule {
  */
 export type RescuePolicy = 'error' | 'continue' | 'restart'
 
+/** A provider wanted for what it keeps, not by its id: the one called as the vendor, else the only one that speaks one of these dialects. */
+export interface JobKeeper { readonly vendor: string, readonly dialects: readonly DialectId[] }
+
 /** A provider to which requests are passed through as they are. */
 export interface PassedProvider {
   readonly id: string
@@ -174,8 +177,8 @@ export interface Snapshot {
   plan(model: string, principal: Principal): Result<Plan>
   /** The models a principal may call, for GET /v1/models. */
   models(principal: Principal): readonly ModelEntry[]
-  /** A provider as this principal may reach it with requests of whatever kind. Errors: `forbidden`, `not-found`. Left out = nobody may. */
-  passed?(provider: string, principal: Principal): Result<PassedProvider>
+  /** A provider as this principal may reach it with requests of whatever kind. Errors: `forbidden`, `not-found`; `invalid-request` where it is not clear which. Left out = nobody may. */
+  passed?(provider: string | JobKeeper, principal: Principal): Result<PassedProvider>
   readonly hooks: Hooks
   readonly policy: Policy
   /** How requests with an `Idempotency-Key` are treated; null or left out = as any other. */

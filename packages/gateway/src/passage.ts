@@ -11,7 +11,7 @@ import { authorizationToken } from './orchestration/authenticate.ts'
 import type { Admission } from './orchestration/limits/limiter.ts'
 import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
 import { requestLines } from './passing/pass-headers.ts'
-import { pathAt, readPassPath, type PassPath } from './passing/pass-path.ts'
+import { jobKeeper, pathAt, readPassPath, type PassPath } from './passing/pass-path.ts'
 import { PassedAttempt } from './passed-attempt.ts'
 import { PassedGuest } from './passed-guest.ts'
 
@@ -41,8 +41,8 @@ const CALLS: readonly { readonly path: RegExp, readonly dialect: DialectId, read
 interface Way { readonly principal: Principal, readonly token: string, readonly path: PassPath, readonly provider: PassedProvider }
 
 /**
- * A request's journey to a provider as it is, `ANY /providers/ID/...`: who is calling and may they, which model is it for where that shows, do the limits allow it -
- * then its one attempt. It is never sent twice and never elsewhere.
+ * A request's journey to a provider as it is, `ANY /providers/ID/...` or to files and jobs at the vendors' own paths: who is calling and may they, which model is it for
+ * where that shows, do the limits allow it - then its one attempt. It is never sent twice and never elsewhere.
  */
 export function createPassing(layers: PassageLayers): ServeIncoming {
   return (request, sink) => {
@@ -50,7 +50,7 @@ export function createPassing(layers: PassageLayers): ServeIncoming {
     const snapshot = layers.snapshot()
     const principal = callerOf(snapshot, head)
     const way = principal.ok ? wayOf(snapshot, head, principal.value) : principal
-    const dialect: DialectId = way.ok ? callAt(way.value.path)?.dialect ?? way.value.provider.dialect : 'openai-chat'
+    const dialect: DialectId = way.ok ? callAt(way.value.path)?.dialect ?? way.value.provider.dialect : jobKeeper(head)?.dialects[0] ?? 'openai-chat'
     const x = new Exchange(layers.nextId(), snapshot, dialect, 'pass-through', Date.now(), performance.now())
     layers.metrics.begin()
     readCorrelation(x, head)
@@ -73,7 +73,7 @@ export function callerOf(snapshot: Snapshot, head: RequestHead): Result<{ readon
 }
 
 function wayOf(snapshot: Snapshot, head: RequestHead, { principal, token }: { readonly principal: Principal, readonly token: string }): Result<Way> {
-  const path = readPassPath(head.path, head.query, token)
+  const path = readPassPath(head, token)
   if (!path.ok) return path
   const provider = snapshot.passed === undefined ? failure(gatewayError('not-found', 'Nothing is passed through here.')) : snapshot.passed(path.value.provider, principal)
   return provider.ok ? success({ principal, token, path: path.value, provider: provider.value }) : provider

@@ -7,7 +7,7 @@ import { isHost } from './host.ts'
 const SINGLE = new Set([
   'host', 'content-length', 'content-type', 'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie', 'origin',
   'age', 'etag', 'expires', 'from', 'if-modified-since', 'if-unmodified-since', 'last-modified', 'location', 'max-forwards', 'referer',
-  'retry-after', 'server', 'user-agent', 'x-request-id', 'traceparent', 'idempotency-key', 'headrace-tags', 'headrace-context', 'expect', 'upgrade', 'content-encoding',
+  'retry-after', 'server', 'user-agent', 'x-request-id', 'traceparent', 'idempotency-key', 'headrace-tags', 'headrace-context', 'headrace-provider', 'expect', 'upgrade', 'content-encoding',
 ])
 
 /** A target as the edge routes it: origin-form, split at the first `?`. */

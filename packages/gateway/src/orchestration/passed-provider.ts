@@ -1,4 +1,4 @@
-import { failure, gatewayError, success, type PassedProvider, type Plan, type Principal, type Result, type Target } from '@headrace/contract'
+import { failure, gatewayError, success, type JobKeeper, type PassedProvider, type Plan, type Principal, type Result, type Target } from '@headrace/contract'
 import type { AllowList } from './allow-list.ts'
 import { compileTargets, providerHeaders, type CompiledProvider } from './compile-target.ts'
 import { isModelName } from './model-name.ts'
@@ -11,14 +11,22 @@ const OUT_OF_SCOPE = Object.freeze(gatewayError('forbidden', 'This key may not p
  * Says who may pass requests through to which provider: keys that have the scope, where the account is their tenant's own. A provider of another tenant's
  * looks like one that is not there (invariant 8). `allowLists`: by key id, null = all models.
  */
-export function createPassage(providers: ReadonlyMap<string, CompiledProvider>, allowLists: ReadonlyMap<string, AllowList | null>): (provider: string, principal: Principal) => Result<PassedProvider> {
+export function createPassage(providers: ReadonlyMap<string, CompiledProvider>, allowLists: ReadonlyMap<string, AllowList | null>): (provider: string | JobKeeper, principal: Principal) => Result<PassedProvider> {
   const passed = new Map([...providers.values()].map(provider => [provider.config.id, passedProvider(provider, allowLists)] as const))
-  return (id, principal) => {
+  const tenantOf = (id: string): string => providers.get(id)?.config.tenant ?? 'default'
+  return (wanted, principal) => {
     if (!principal.scopes.has('pass-through')) return failure(OUT_OF_SCOPE)
-    const provider = passed.get(id)
-    const tenant = providers.get(id)?.config.tenant ?? 'default'
-    return provider === undefined || tenant !== principal.tenant ? failure(gatewayError('not-found', `There is no provider ${JSON.stringify(id)} here.`)) : success(provider)
+    if (typeof wanted !== 'string') return theOne([...passed.values()].filter(({ id, dialect }) => tenantOf(id) === principal.tenant && wanted.dialects.includes(dialect)), wanted.vendor)
+    const provider = passed.get(wanted)
+    return provider === undefined || tenantOf(wanted) !== principal.tenant ? failure(gatewayError('not-found', `There is no provider ${JSON.stringify(wanted)} here.`)) : success(provider)
   }
+}
+
+function theOne(providers: readonly PassedProvider[], vendor: string): Result<PassedProvider> {
+  const own = providers.find(({ id }) => id === vendor)
+  const provider = own ?? providers[0]
+  if (provider === undefined) return failure(gatewayError('not-found', 'There is no provider here that keeps these.'))
+  return own !== undefined || providers.length === 1 ? success(provider) : failure(gatewayError('invalid-request', 'Several providers may keep these: name one of them in the header headrace-provider.'))
 }
 
 function passedProvider(provider: CompiledProvider, allowLists: ReadonlyMap<string, AllowList | null>): PassedProvider {

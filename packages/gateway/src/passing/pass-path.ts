@@ -1,8 +1,8 @@
-import { failure, gatewayError, success, type PassedProvider, type Result } from '@headrace/contract'
+import { failure, gatewayError, success, type JobKeeper, type PassedProvider, type RequestHead, type Result } from '@headrace/contract'
 
 /** Where a request is to be passed through to. */
 export interface PassPath {
-  readonly provider: string
+  readonly provider: string | JobKeeper
   /** Undecoded; begins with `/`. */
   readonly rest: string
   /** Without the client's own key; '' = none. */
@@ -10,6 +10,10 @@ export interface PassPath {
 }
 
 const PREFIX = '/providers/'
+const OPENAI_JOBS: JobKeeper = Object.freeze({ vendor: 'openai', dialects: Object.freeze(['openai-chat', 'openai-responses'] as const) })
+const ANTHROPIC_JOBS: JobKeeper = Object.freeze({ vendor: 'anthropic', dialects: Object.freeze(['anthropic-messages'] as const) })
+/** Files and jobs at the vendors' own paths. Both vendors have `/v1/files`: Anthropic's clients always send `anthropic-version`. */
+const JOBS = /^\/v1\/(?:files|uploads|batches|fine_tuning|videos|(messages\/batches))(?:\/|$)/
 const PROVIDER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 /**
  * What two readers of a path could understand in two ways: dot segments, plain, encoded and with parameters; encoded slashes and backslashes, also those that appear
@@ -21,15 +25,27 @@ const HOST = /^\/[^/]*(?:@|%40|:\/)/i
 /** Names under which keys stand in queries. */
 const KEYS: ReadonlySet<string> = new Set(['key', 'api_key', 'api-key', 'apikey', 'access_token', 'x-api-key', 'x-goog-api-key'])
 
-/** True for paths below `/providers/`, where requests are passed through. */
-export const isPassPath = (path: string): boolean => path.startsWith(PREFIX)
+/** True for paths below `/providers/`, and those of files and jobs: requests for them are passed through. */
+export const isPassPath = (path: string): boolean => path.startsWith(PREFIX) || JOBS.test(path)
 
-/** Reads the path of a request that is to be passed through. `token`: the client's own, which stays here. Errors: `invalid-request`, `not-found`. */
-export function readPassPath(path: string, query: string, token: string): Result<PassPath> {
+/** Which kind of provider has a path of files or jobs; null = it is no such path. */
+export function jobKeeper(head: RequestHead): JobKeeper | null {
+  const job = JOBS.exec(head.path)
+  if (job === null) return null
+  return job[1] !== undefined || head.header('anthropic-version') !== undefined ? ANTHROPIC_JOBS : OPENAI_JOBS
+}
+
+/**
+ * Reads the path of a request that is to be passed through. `token`: the client's own, which stays here. Of files and jobs the header `headrace-provider` names the provider.
+ * Errors: `invalid-request`, `not-found`.
+ */
+export function readPassPath(head: RequestHead, token: string): Result<PassPath> {
+  const { path, query } = head
+  const jobs = jobKeeper(head)
   const end = path.indexOf('/', PREFIX.length)
-  const provider = path.slice(PREFIX.length, end < 0 ? undefined : end)
-  const rest = end < 0 ? '/' : path.slice(end)
-  if (!PROVIDER.test(provider)) return failure(gatewayError('not-found', 'The path is /providers/ID/..., with the id of a configured provider.'))
+  const provider = jobs !== null ? head.header('headrace-provider') ?? jobs : path.slice(PREFIX.length, end < 0 ? undefined : end)
+  const rest = jobs !== null ? path : end < 0 ? '/' : path.slice(end)
+  if (typeof provider === 'string' && !PROVIDER.test(provider)) return failure(gatewayError('not-found', 'The path is /providers/ID/..., with the id of a configured provider.'))
   if (AMBIGUOUS.test(rest) || HOST.test(rest)) return failure(gatewayError('invalid-request', 'The path is ambiguous: no dot segments, empty segments, encoded slashes, control characters, and no host in it.'))
   const kept = withoutKeys(query, token)
   if (/[^\x21-\x7e]/.test(kept)) return failure(gatewayError('invalid-request', 'The query holds blanks, control or non-ASCII characters: encode them.'))
