@@ -1,9 +1,11 @@
+import { createHash, randomBytes } from 'node:crypto'
 import Anthropic from '@anthropic-ai/sdk'
 import { createOpenAI } from '@ai-sdk/openai'
 import { DallEAPIWrapper } from '@langchain/openai'
 import { generateImage } from 'ai'
 import OpenAI, { toFile } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sendRaw } from '../harness/http-client.ts'
 import { plainJson, startPlainUpstream, type PlainRequest, type PlainUpstream } from '../harness/plain-upstream.ts'
 import { startHeadrace, type Headrace } from '../harness/start-headrace.ts'
 
@@ -124,6 +126,36 @@ describe('the vendors\' own paths', () => {
   ])('$who is refused ($status), and nothing reaches the provider', async ({ key, headers, status }) => {
     const before = upstream.seen.length
     await expect(root(key, headers).files.retrieve('file-1')).rejects.toMatchObject({ status })
+    expect(upstream.seen).toHaveLength(before)
+  })
+
+  it('an upload goes in parts', async () => {
+    const { uploads } = root()
+    upstream.on('/v1/uploads', plainJson({ id: 'upload-1', status: 'pending' }))
+    upstream.on('/v1/uploads/upload-1/parts', plainJson({ id: 'part-1' }))
+    upstream.on('/v1/uploads/upload-1/complete', plainJson({ id: 'upload-1', status: 'completed' }))
+    const { id } = await uploads.create({ bytes: 4, filename: 'a.jsonl', mime_type: 'text/jsonl', purpose: 'batch' })
+    const part = await uploads.parts.create(id, { data: await toFile(Buffer.from('line'), 'part') })
+    expect((await uploads.complete(id, { part_ids: [part.id] })).status).toBe('completed')
+    expect(JSON.parse(last().body)).toEqual({ part_ids: ['part-1'] })
+  })
+
+  it('a large body goes up byte for byte, though no length is told', async () => {
+    const body = randomBytes(3 * 2 ** 20)
+    upstream.on('/v1/videos', ({ digest }, response) => response.end(digest))
+    const answer = await sendRaw(headrace.port, { method: 'POST', path: '/v1/videos', body, chunked: true, headers: [['authorization', `Bearer ${PASS_KEY}`], ['content-type', 'application/octet-stream']] })
+    expect(answer.body.toString()).toBe(createHash('sha256').update(body).digest('hex'))
+  })
+
+  it.each(['/v1/files/../chat/completions', '/v1/files/%2e%2e/models', '/v1/files/a%2Fb', '/v1/batches//x', '/v1/videos/..%5cx'])('%s is refused', async path => {
+    const before = upstream.seen.length
+    expect((await sendRaw(headrace.port, { method: 'GET', path, headers: [['authorization', `Bearer ${PASS_KEY}`]] })).status).toBe(400)
+    expect(upstream.seen).toHaveLength(before)
+  })
+
+  it.each(['/v1/filesystem', '/v1/messages/batcheses', '/v2/files'])('%s is no such path', async path => {
+    const before = upstream.seen.length
+    expect((await sendRaw(headrace.port, { method: 'GET', path, headers: [['authorization', `Bearer ${PASS_KEY}`]] })).status).toBe(404)
     expect(upstream.seen).toHaveLength(before)
   })
 
