@@ -120,12 +120,12 @@ describe('the vendors\' own paths', () => {
     { who: 'a key without the scope', key: MEDIA_KEY, headers: {}, status: 403 },
     { who: 'a tenant without a provider', key: OTHER_KEY, headers: {}, status: 404 },
     { who: 'a tenant that names another one\'s', key: OTHER_KEY, headers: { 'headrace-provider': 'openai' }, status: 404 },
-    { who: 'one that does not say which of several', key: SECOND_KEY, headers: {}, status: 400 },
-    { who: 'a name that is no name', key: PASS_KEY, headers: { 'headrace-provider': '../up' }, status: 404 },
+    { who: 'one that does not say which of several', key: SECOND_KEY, headers: {}, status: 400, says: 'name one of them in the header headrace-provider' },
+    { who: 'a name that is no name', key: PASS_KEY, headers: { 'headrace-provider': '../up' }, status: 404, says: 'The header headrace-provider' },
     { who: 'a key that is none', key: 'hr_wrong', headers: {}, status: 401 },
-  ])('$who is refused ($status), and nothing reaches the provider', async ({ key, headers, status }) => {
+  ])('$who is refused ($status), and nothing reaches the provider', async ({ key, headers, status, says = '' }) => {
     const before = upstream.seen.length
-    await expect(root(key, headers).files.retrieve('file-1')).rejects.toMatchObject({ status })
+    await expect(root(key, headers).files.retrieve('file-1')).rejects.toMatchObject({ status, message: expect.stringContaining(says) as string })
     expect(upstream.seen).toHaveLength(before)
   })
 

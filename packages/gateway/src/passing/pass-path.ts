@@ -45,7 +45,9 @@ export function readPassPath(head: RequestHead, token: string): Result<PassPath>
   const end = path.indexOf('/', PREFIX.length)
   const provider = jobs !== null ? head.header('headrace-provider') ?? jobs : path.slice(PREFIX.length, end < 0 ? undefined : end)
   const rest = jobs !== null ? path : end < 0 ? '/' : path.slice(end)
-  if (typeof provider === 'string' && !PROVIDER.test(provider)) return failure(gatewayError('not-found', 'The path is /providers/ID/..., with the id of a configured provider.'))
+  if (typeof provider === 'string' && !PROVIDER.test(provider)) {
+    return failure(gatewayError('not-found', jobs !== null ? 'The header headrace-provider holds no id of a configured provider.' : 'The path is /providers/ID/..., with the id of a configured provider.'))
+  }
   if (AMBIGUOUS.test(rest) || HOST.test(rest)) return failure(gatewayError('invalid-request', 'The path is ambiguous: no dot segments, empty segments, encoded slashes, control characters, and no host in it.'))
   const kept = withoutKeys(query, token)
   if (/[^\x21-\x7e]/.test(kept)) return failure(gatewayError('invalid-request', 'The query holds blanks, control or non-ASCII characters: encode them.'))
