@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { connect } from 'node:net'
 import OpenAI, { toFile } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sendRaw, type RawAnswer } from '../harness/http-client.ts'
+import { renderRequest, sendRaw, type RawAnswer } from '../harness/http-client.ts'
 import { plainJson, startPlainUpstream, type PlainRequest, type PlainUpstream } from '../harness/plain-upstream.ts'
 import { startHeadrace, type Headrace } from '../harness/start-headrace.ts'
 import { until } from '../harness/until.ts'
@@ -39,6 +41,10 @@ afterAll(async () => {
   await second?.stop()
 })
 
+/** Bodies that the workers have on disk: files that have no name any more, as the kernel tells of its open ones. */
+const spooled = (): number => headrace.pids().workers.flatMap(pid => readdirSync(`/proc/${pid}/fd`).map(fd => {
+  try { return readlinkSync(`/proc/${pid}/fd/${fd}`) } catch { return '' }
+})).filter(target => target.includes('/uploads/')).length
 const last = (upstream: PlainUpstream): PlainRequest => upstream.seen.at(-1) ?? expect.unreachable('nothing reached the provider')
 const form = (parts: Readonly<Record<string, string | Buffer>>): Buffer => Buffer.concat([
   ...Object.entries(parts).flatMap(([name, value]) => [Buffer.from(`--b\r\ncontent-disposition: form-data; name="${name}"${typeof value === 'string' ? '' : '; filename="a.mp3"'}\r\n\r\n`), Buffer.from(value), Buffer.from('\r\n')]),
@@ -130,6 +136,28 @@ describe('where it goes', () => {
     expect(JSON.parse(answer.body.toString())).toEqual({ bytes: form({ model: 'whisper-long-name', file: Buffer.alloc(5 * 2 ** 20) }).length })
   })
 
+  it.each([{ chunked: false }, { chunked: true }])('a model may stand behind a large file, and the form goes to the next target whole even after a target has had all of it (chunked: $chunked)', async ({ chunked }) => {
+    first.on('/v1/images/edits', plainJson({ error: { message: 'out of order' } }, 500))
+    second.on('/v1/images/edits', ({ bytes, digest }, response) => response.end(JSON.stringify({ bytes, digest })))
+    const image = randomBytes(5 * 2 ** 20)
+    const answer = await send('/v1/images/edits', form({ image, model: 'picture', prompt: 'x' }), undefined, KEY, chunked)
+    const sent = form({ image, model: 'other-image', prompt: 'x' })
+    expect(JSON.parse(answer.body.toString())).toEqual({ bytes: sent.length, digest: createHash('sha256').update(sent).digest('hex') })
+    expect(last(first).bytes).toBe(form({ image, model: 'gpt-image', prompt: 'x' }).length)
+    await until('nothing to be left of it', () => spooled() === 0)
+  })
+
+  it('a client that leaves while its form is put aside leaves nothing behind', async () => {
+    const body = form({ image: randomBytes(5 * 2 ** 20), model: 'picture' })
+    const socket = connect(headrace.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write(renderRequest({ path: '/v1/images/edits', body, headers: [['authorization', `Bearer ${KEY}`], ['content-type', 'multipart/form-data; boundary=b'], ['x-request-id', 'left-early']] }).subarray(0, -1_000))
+    await until('a part of it to be there', () => spooled() > 0)
+    socket.destroy()
+    await until('nothing to be left of it', () => spooled() === 0)
+    expect(await headrace.logs('request_id=left-early')).toMatchObject([{ outcome: 'refused', errorKind: 'client-closed' }])
+  })
+
   it('one that a target has a part of beyond what is held goes nowhere else', async () => {
     second.on('/v1/audio/translations', plainJson({ error: { message: 'out of order' } }, 500))
     const answer = await send('/v1/audio/translations', form({ model: 'mixed', file: randomBytes(5 * 2 ** 20) }), undefined, KEY, false, 'one-try')
@@ -141,7 +169,9 @@ describe('where it goes', () => {
 describe('what is refused', () => {
   const big = randomBytes(5 * 2 ** 20)
   it.each([
-    { what: 'a model beyond the first 1 MiB', path: '/v1/audio/transcriptions', body: () => form({ file: big, model: 'first/m' }), status: 400, says: /Put "model" before the file/ },
+    { what: 'no model in a large form', path: '/v1/audio/transcriptions', body: () => form({ file: big }), status: 400, says: /no field "model"/ },
+    { what: 'a second model after one behind a large file', path: '/v1/audio/transcriptions', body: () => Buffer.concat([form({ file: big, model: 'first/m' }).subarray(0, -'--b--\r\n'.length), form({ model: 'first/dear' })]), status: 400, says: /more than one field "model"/ },
+    { what: 'a model that is not the key\'s behind a large file', path: '/v1/audio/transcriptions', body: () => form({ file: big, model: 'ear' }), key: LISTED_KEY, status: 403, says: /may not call the model/ },
     { what: 'no model', path: '/v1/audio/transcriptions', body: () => form({ file: Buffer.from('x') }), status: 400, says: /no field "model"/ },
     { what: 'a second model beyond the first 1 MiB', path: '/v1/audio/transcriptions', body: () => Buffer.concat([form({ model: 'first/m', file: big }).subarray(0, -'--b--\r\n'.length), form({ model: 'first/dear' })]), status: 400, says: /more than one field "model"/ },
     { what: 'JSON where a form belongs', path: '/v1/audio/translations', body: () => '{"model":"first/m"}', type: 'application/json', status: 415, says: /multipart\/form-data/ },

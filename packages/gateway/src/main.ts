@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { processIdentity } from '@headrace/bytes'
 import {
@@ -63,6 +64,7 @@ import { createMediaJourney } from './media-journey.ts'
 import { createPassing } from './passage.ts'
 import { MEDIA_PATHS, mediaRoute } from './passing/media-route.ts'
 import { isPassPath } from './passing/pass-path.ts'
+import { UploadSpool } from './passing/upload-spool.ts'
 import { createFetchPart } from './upstream/fetch-part.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { ResponseSockets } from './response-socket.ts'
@@ -227,7 +229,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const sockets = contexts === null ? null : new ResponseSockets({ serve, limits: () => server.limits })
   const passing = { ...layers, pass: upstream.pass, collectYoung }
-  const [pass, media] = [createPassing(passing), createMediaJourney(passing)]
+  const [pass, media] = [createPassing(passing), createMediaJourney({ ...passing, uploads: new UploadSpool(join(dirname(options.journal.directory), 'uploads'), collectYoung) })]
   const edge = createEdge({
     incoming: { takes: path => isPassPath(path) || mediaRoute(path) !== null, serve: (request, sink) => isPassPath(request.head.path) ? pass(request, sink) : media(request, sink) },
     upgrades: sockets === null ? null : { takes: path => path === RESPONSES_PATH, open: (head, request, socket, first) => sockets.open(head, request, socket, first) },

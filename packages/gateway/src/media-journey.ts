@@ -9,19 +9,24 @@ import type { Admission } from './orchestration/limits/limiter.ts'
 import { callerOf, type PassageLayers } from './passage.ts'
 import { PassedAttempt } from './passed-attempt.ts'
 import { PassedGuest } from './passed-guest.ts'
-import { HEAD_BYTES, readMediaBody, type MediaBody } from './passing/media-body.ts'
+import { FormWatch } from './passing/form-watch.ts'
+import { HEAD_BYTES, readMediaBody, readSpooledForm, type MediaBody } from './passing/media-body.ts'
 import { mediaRoute, type MediaRoute } from './passing/media-route.ts'
 import { PassBody, readStart, type BodyStart } from './passing/pass-body.ts'
 import { requestLines } from './passing/pass-headers.ts'
+import type { SpooledBody, UploadSpool } from './passing/upload-spool.ts'
 
 /** A target's own content type is JSON's; a request of this kind brings its own. */
 const CONTENT_TYPE = /^content-type: [^\r\n]*\r\n/
+const UNREADABLE = Object.freeze(gatewayError('internal', 'What was put aside of the request could not be read again.'))
+
+export interface MediaLayers extends PassageLayers { readonly uploads: UploadSpool }
 
 /**
  * The journey of a model call about pictures or sound (`/v1/images/...`, `/v1/audio/...`): routed by its model like any other, while its body, which may be large, goes by as it
  * comes. It goes to the next target as long as all of it that is gone is still held, and no byte of an answer is with the client.
  */
-export function createMediaJourney(layers: PassageLayers): ServeIncoming {
+export function createMediaJourney(layers: MediaLayers): ServeIncoming {
   return (request, sink) => {
     const { head } = request
     const route = mediaRoute(head.path) ?? { operation: 'image-generation', form: 'never' }
@@ -54,7 +59,7 @@ function objectionTo(layers: PassageLayers, x: Exchange, { head }: IncomingReque
 
 /** One such request, until its first attempt begins. */
 class MediaCall {
-  readonly #layers: PassageLayers
+  readonly #layers: MediaLayers
   readonly #x: Exchange
   readonly #request: IncomingRequest
   readonly #sink: ClientSink
@@ -62,8 +67,10 @@ class MediaCall {
   readonly #token: string
   readonly #dialect: RelayDialect
   readonly #guest: PassedGuest
+  /** Null = none of it had to be put aside. */
+  #spooled: SpooledBody | null = null
 
-  constructor(layers: PassageLayers, x: Exchange, request: IncomingRequest, sink: ClientSink, route: MediaRoute, token: string, dialect: RelayDialect) {
+  constructor(layers: MediaLayers, x: Exchange, request: IncomingRequest, sink: ClientSink, route: MediaRoute, token: string, dialect: RelayDialect) {
     this.#layers = layers
     this.#x = x
     this.#request = request
@@ -71,7 +78,7 @@ class MediaCall {
     this.#route = route
     this.#token = token
     this.#dialect = dialect
-    this.#guest = new PassedGuest(layers, x, sink, dialect)
+    this.#guest = new PassedGuest(layers, x, sink, dialect, () => this.#spooled?.close())
   }
 
   start(): void {
@@ -85,11 +92,28 @@ class MediaCall {
   }
 
   #admit(start: BodyStart): void {
+    const body = readMediaBody(this.#route, this.#request, start, this.#dialect, this.#x.snapshot.policy)
+    if (!body.ok) this.#guest.refuse(body.error)
+    else if (body.value instanceof FormWatch) void this.#putAside(start, body.value)
+    else this.#ask(body.value)
+  }
+
+  /** The model stands behind a large file: it is known when all of the form has been seen. */
+  async #putAside(start: BodyStart, watch: FormWatch): Promise<void> {
+    const { body, maxBytes } = this.#request
+    const spooled = await this.#layers.uploads.take(start, body, maxBytes, chunk => watch.push(chunk))
+    if (this.#guest.gone) return spooled.ok ? spooled.value.close() : undefined
+    if (!spooled.ok) return this.#guest.refuse(spooled.error)
+    this.#spooled = spooled.value
+    const form = readSpooledForm(watch, spooled.value)
+    if (form.ok) this.#ask(form.value)
+    else this.#guest.refuse(form.error)
+  }
+
+  /** May it go where it is to go? */
+  #ask(body: MediaBody): void {
     const x = this.#x
-    const { head } = this.#request
-    const body = readMediaBody(this.#route, head.header('content-type') ?? '', start, this.#dialect, x.snapshot.policy, head.path)
-    if (!body.ok) return this.#guest.refuse(body.error)
-    const { model, stream, user, counted } = body.value
+    const { model, stream, user, counted } = body
     x.model = model
     x.stream = stream
     x.user = user
@@ -98,7 +122,7 @@ class MediaCall {
     const plan = this.#plan(model)
     if (!plan.ok) return this.#guest.refuse(plan.error)
     x.plan = plan.value
-    this.#guest.admit(counted, -1, admission => this.#send(start, body.value, plan.value, admission))
+    this.#guest.admit(counted, -1, admission => this.#send(body, plan.value, admission))
   }
 
   #plan(model: string): Result<Plan> {
@@ -108,8 +132,8 @@ class MediaCall {
     return plan.ok ? withOperation(plan.value, this.#route.operation) : plan
   }
 
-  #send(start: BodyStart, media: MediaBody, plan: Plan, admission: Admission): void {
-    const { head, body, length, maxBytes } = this.#request
+  #send(media: MediaBody, plan: Plan, admission: Admission): void {
+    const { head, maxBytes } = this.#request
     const accept = head.header('accept')
     const own = requestLines(['content-type', head.header('content-type') ?? '', ...(accept === undefined ? [] : ['accept', accept])], {}, this.#token)
     let last: PassBody | null = null
@@ -117,14 +141,18 @@ class MediaCall {
       exchange: this.#x, plan, admission, dialect: this.#dialect, sink: this.#sink, request: { body: media.counted }, counts: true, method: 'POST',
       path: target => target.paths[this.#route.operation],
       headers: target => target.headers.replace(CONTENT_TYPE, '') + own + upstreamHeaders(this.#x),
-      again: () => start.whole || last?.restBegun !== true,
+      again: () => media.kept || last?.restBegun !== true,
       body: (target, onUnfit) => {
-        const parts = media.startFor(target)
-        const sent = parts.reduce((sum, part) => sum + part.length, 0)
-        last = new PassBody(start.whole ? sent : length < 0 ? -1 : length + sent - start.bytes.length, maxBytes, onUnfit, this.#layers.collectYoung, media.inspect)
-        last.feed(parts, start.whole ? null : body)
+        const { start, rest, bytes } = media.sentTo(target)
+        last = new PassBody(bytes, maxBytes, onUnfit, this.#layers.collectYoung, media.inspect)
+        if (media.kept && rest !== null) {
+          rest.once('error', () => onUnfit(UNREADABLE))
+          last.once('close', () => rest.destroy())
+        }
+        last.feed(start, rest)
         return last
       },
+      onSettled: () => this.#spooled?.close(),
     }).start()
   }
 }

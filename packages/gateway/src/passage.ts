@@ -151,7 +151,7 @@ class Passage {
     const lines = requestLines(passedHeaders(headers, head.header('connection'), true), provider.headers, token)
     new PassedAttempt(this.#layers, {
       exchange: this.#x, plan, admission, dialect: this.#dialect, sink: this.#sink, request: { body: start.bytes }, counts: head.method === 'POST',
-      method: head.method, path: () => pathAt(provider, path), headers: () => lines + upstreamHeaders(this.#x), again: null,
+      method: head.method, path: () => pathAt(provider, path), headers: () => lines + upstreamHeaders(this.#x), again: null, onSettled: null,
       body: (_target, onUnfit) => {
         if (length === 0) return null
         const passed = new PassBody(start.whole ? start.bytes.length : length, maxBytes, onUnfit, this.#layers.collectYoung)

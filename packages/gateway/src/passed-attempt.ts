@@ -35,6 +35,8 @@ export interface PassedCall {
   readonly body: (target: Target, onUnfit: OnUnfit) => PassedBody | null
   /** Whether it can still be sent again, whole; null = never, because nobody knows what it does. */
   readonly again: (() => boolean) | null
+  /** Called once, at its end; null = nobody has to know. */
+  readonly onSettled: (() => void) | null
 }
 
 /** Answers that are announced as no longer than this are given to the client in one piece. */
@@ -390,11 +392,12 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
 
   #settle(outcome: Outcome): void {
     const x = this.#x
-    const { admission, sink } = this.#passed
+    const { admission, sink, onSettled } = this.#passed
     this.#endAttempt()
     if (this.#timer !== null) clearTimeout(this.#timer)
     x.settledAt = performance.now()
     sink.listener = null
+    onSettled?.()
     this.#layers.limiter.settle(admission, x)
     this.#layers.journal.settle(x, outcome, true)
     this.#layers.metrics.observe(x, true)

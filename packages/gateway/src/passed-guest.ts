@@ -9,21 +9,23 @@ export class PassedGuest implements ClientListener {
   readonly #x: Exchange
   readonly #sink: ClientSink
   readonly #dialect: RelayDialect
+  readonly #onGone: (() => void) | null
   /** It left, or was refused: nobody is there to be told. */
   gone = false
 
-  constructor(layers: JourneyLayers, x: Exchange, sink: ClientSink, dialect: RelayDialect) {
+  constructor(layers: JourneyLayers, x: Exchange, sink: ClientSink, dialect: RelayDialect, onGone: (() => void) | null = null) {
     this.#layers = layers
     this.#x = x
     this.#sink = sink
     this.#dialect = dialect
+    this.#onGone = onGone
     sink.listener = this
   }
 
   onDrain(): void {}
 
   onClose(): void {
-    this.gone = true
+    this.#go()
     leave(this.#layers, this.#x)
   }
 
@@ -32,9 +34,14 @@ export class PassedGuest implements ClientListener {
   }
 
   refuse(error: GatewayError): void {
-    this.gone = true
+    this.#go()
     this.#sink.listener = null
     refuse(this.#layers, this.#x, this.#dialect, this.#sink, error)
+  }
+
+  #go(): void {
+    this.gone = true
+    this.#onGone?.()
   }
 
   /**

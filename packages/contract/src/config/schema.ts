@@ -53,7 +53,7 @@ const server = section({
   limits: section({
     head: size('16KiB', 1_024, 2 ** 20).describe('Request line and headers.'),
     body: size('32MiB', 1_024, 2 ** 30),
-    upload: size('512MiB', 1_024, 2 ** 40).describe('Of a body that goes on as it comes and is never held: under `/providers`.'),
+    upload: size('512MiB', 1_024, 2 ** 40).describe('Of a body that goes on as it comes and is never held in memory: under `/providers`, forms of pictures and sound.'),
     json_depth: whole(128, 4, 1_000),
     connections: whole(10_000, 1, 1_000_000).describe('That each worker holds at the same time.'),
     connections_per_address: wholeNumber(1, 1_000_000).nullish().describe('Of them from one address (IPv6: one /64 network). Left out: no bound of its own, as it must be behind a proxy.'),

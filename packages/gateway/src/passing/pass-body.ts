@@ -3,14 +3,14 @@ import { gatewayError, type GatewayError, type PassedBody } from '@headrace/cont
 
 /** Bytes of all bodies after which their reads are collected. */
 const COLLECT_BYTES = 2 * 2 ** 20
-const TOO_LONG = Object.freeze(gatewayError('body-too-large', 'The request body is larger than this gateway takes. Send less, or raise server.limits.upload.'))
+export const TOO_LONG = Object.freeze(gatewayError('body-too-large', 'The request body is larger than this gateway takes. Send less, or raise server.limits.upload.'))
 let uncollected = 0
 
 /**
  * Reads that are through are young garbage of 64 KiB each, of which V8 lets 64 MiB lie about before it looks. A body of 25 MB took 38 MiB of memory so, and takes less
  * than 4 with a collection of what is young after every 2 MiB.
  */
-function collectAfter(bytes: number, collectYoung: () => void): void {
+export function collectAfter(bytes: number, collectYoung: () => void): void {
   uncollected += bytes
   if (uncollected < COLLECT_BYTES) return
   uncollected = 0
