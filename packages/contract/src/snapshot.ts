@@ -145,8 +145,8 @@ export interface HedgeRule {
  */
 export type RescuePolicy = 'error' | 'continue' | 'restart'
 
-/** A provider wanted for what it keeps, not by its id: the one called as the vendor, else the only one that speaks one of these dialects. */
-export interface JobKeeper { readonly vendor: string, readonly dialects: readonly DialectId[] }
+/** A provider wanted for what it keeps, not by its id: the one that has the name of its dialect's vendor (`VENDOR-...`), else the only one that speaks one of these dialects. */
+export interface JobKeeper { readonly dialects: readonly DialectId[] }
 
 /** A provider to which requests are passed through as they are. */
 export interface PassedProvider {

@@ -16,14 +16,14 @@ export function createPassage(providers: ReadonlyMap<string, CompiledProvider>, 
   const tenantOf = (id: string): string => providers.get(id)?.config.tenant ?? 'default'
   return (wanted, principal) => {
     if (!principal.scopes.has('pass-through')) return failure(OUT_OF_SCOPE)
-    if (typeof wanted !== 'string') return theOne([...passed.values()].filter(({ id, dialect }) => tenantOf(id) === principal.tenant && wanted.dialects.includes(dialect)), wanted.vendor)
+    if (typeof wanted !== 'string') return theOne([...passed.values()].filter(({ id, dialect }) => tenantOf(id) === principal.tenant && wanted.dialects.includes(dialect)))
     const provider = passed.get(wanted)
     return provider === undefined || tenantOf(wanted) !== principal.tenant ? failure(gatewayError('not-found', `There is no provider ${JSON.stringify(wanted)} here.`)) : success(provider)
   }
 }
 
-function theOne(providers: readonly PassedProvider[], vendor: string): Result<PassedProvider> {
-  const own = providers.find(({ id }) => id === vendor)
+function theOne(providers: readonly PassedProvider[]): Result<PassedProvider> {
+  const own = providers.find(({ id, dialect }) => dialect.startsWith(`${id}-`))
   const provider = own ?? providers[0]
   if (provider === undefined) return failure(gatewayError('not-found', 'There is no provider here that keeps these.'))
   return own !== undefined || providers.length === 1 ? success(provider) : failure(gatewayError('invalid-request', 'Several providers may keep these: name one of them in the header headrace-provider.'))

@@ -10,8 +10,8 @@ export interface PassPath {
 }
 
 const PREFIX = '/providers/'
-const OPENAI_JOBS: JobKeeper = Object.freeze({ vendor: 'openai', dialects: Object.freeze(['openai-chat', 'openai-responses'] as const) })
-const ANTHROPIC_JOBS: JobKeeper = Object.freeze({ vendor: 'anthropic', dialects: Object.freeze(['anthropic-messages'] as const) })
+const OPENAI_JOBS: JobKeeper = Object.freeze({ dialects: Object.freeze(['openai-chat', 'openai-responses'] as const) })
+const ANTHROPIC_JOBS: JobKeeper = Object.freeze({ dialects: Object.freeze(['anthropic-messages'] as const) })
 /** Files and jobs at the vendors' own paths. Both vendors have `/v1/files`: Anthropic's clients always send `anthropic-version`. */
 const JOBS = /^\/v1\/(?:files|uploads|batches|fine_tuning|videos|(messages\/batches))(?:\/|$)/
 const PROVIDER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
