@@ -3,6 +3,7 @@ import type { GatewayError, Origin, PassedBody, ResponseHead, UpstreamCall, Upst
 import { CallTimer, type Deadlines, type Timed } from './deadlines.ts'
 import { codedFault, connectFault, errorCode, protocolFault, resetFault, timeoutFault, truncatedFault } from './faults.ts'
 import { isCoding } from './head-reader.ts'
+import { MAX_INTERIM } from './response-parser.ts'
 
 /** What an undici call needs to know of its request. `passes`: a request that goes as it comes, and so does its answer; `body`: where it comes from, null = it is there. */
 export interface UndiciRequest extends Pick<UpstreamRequest, 'origin' | 'timeouts' | 'deadline'> { readonly passes: boolean, readonly body: PassedBody | null }
@@ -22,6 +23,7 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
   #body: PassedBody | null
   /** Of the body, when it was last looked at. */
   #passed = 0
+  #interim = 0
   #status = 0
   #sent = false
 
@@ -91,7 +93,11 @@ export class ProxiedCall implements UpstreamCall, Timed, Dispatcher.DispatchHand
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
-    if (this.done || status < 200) return
+    if (this.done) return
+    if (status < 200) {
+      if (++this.#interim > MAX_INTERIM) this.cut(protocolFault(this.#origin, 'too many interim answers'))
+      return
+    }
     this.#status = status
     const head = fieldHead(headers)
     if (!this.#passes && isCoding(head.header('content-encoding') ?? '')) return this.#takeCoded(status, head)

@@ -9,7 +9,7 @@ export const END = 4
 export const BAD = 8
 
 /** Interim (1xx) answers skipped before one answer. */
-const MAX_INTERIM = 10
+export const MAX_INTERIM = 10
 
 /** How the end of the body is known (RFC 9112 section 6.3). */
 type Framing = 'none' | 'length' | 'chunked' | 'close'

@@ -39,6 +39,7 @@ describe('calls through a forward proxy', () => {
     ['cut chunks', 'upstream-truncated', (socket: Socket) => { socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n') }],
     ['a closed connection', 'upstream-reset', (socket: Socket) => { socket.destroy() }],
     ['garbage', 'upstream-protocol', (socket: Socket) => { socket.write('nonsense\r\n\r\n') }],
+    ['interim answers without end', 'upstream-protocol', (socket: Socket) => { socket.write('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'.repeat(1_000)) }],
     ['silence', 'upstream-first-token-timeout', () => undefined],
     ['silence in mid-body', 'upstream-idle-timeout', (socket: Socket) => { socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123') }],
   ])('%s is %s', async (_name, kind, act) => {
