@@ -34,7 +34,9 @@ it('keeps identical beginnings once, whether forked or told again', async () => 
   await store.close()
 })
 
-it('of what is removed nothing is left in its files', async () => {
+const filesOf = (path: string): string => readdirSync(join(path, '..')).map(name => readFileSync(join(path, '..', name)).latin1Slice()).join('')
+
+it('of what is removed nothing is left in its files, while they are in use', async () => {
   const path = fresh()
   const store = new SqliteContextStore(path)
   await store.create('t', draft('a', ['stays', 'xyzzy '.repeat(500)]), 0)
@@ -42,11 +44,38 @@ it('of what is removed nothing is left in its files', async () => {
   await store.change('t', 'a', { expect: null, turn: '', tag: 'keep' }, 0)
   await store.change('t', 'a', { expect: null, turn: '', rewindTo: 0 }, 0)
   expect(rowsOf(path)).toEqual([2, 1, 2, 1])
+  expect(filesOf(path)).toContain('xyzzy')
   await store.remove('t', 'a')
   expect(rowsOf(path)).toEqual([1, 1, 1, 0])
+  expect([filesOf(path).includes('xyzzy'), filesOf(path).includes('stays')]).toEqual([false, true])
   await store.close()
-  const files = readdirSync(join(path, '..')).map(name => readFileSync(join(path, '..', name)).latin1Slice()).join('')
-  expect([files.includes('xyzzy'), files.includes('stays')]).toEqual([false, true])
+})
+
+it('neither is of what ran out', async () => {
+  const path = fresh()
+  const store = new SqliteContextStore(path)
+  await store.create('t', { ...draft('a', ['xyzzy '.repeat(500)]), ttlMs: 10 }, 0)
+  await store.create('t', draft('b', ['stays']), 0)
+  expect(await store.prune(11, 10)).toBe(1)
+  expect([filesOf(path).includes('xyzzy'), filesOf(path).includes('stays')]).toEqual([false, true])
+  await store.close()
+})
+
+it('a removal does not wait for somebody who reads the file; what it left goes with the next one', async () => {
+  const path = fresh()
+  const store = new SqliteContextStore(path)
+  await store.create('t', draft('a', ['xyzzy '.repeat(500)]), 0)
+  await store.create('t', draft('b', ['plugh']), 0)
+  const reader = new DatabaseSync(path, { readOnly: true })
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM node').get()
+  const begun = performance.now()
+  expect(await store.remove('t', 'a')).toBe(true)
+  expect(performance.now() - begun).toBeLessThan(4_000)
+  reader.close()
+  await store.remove('t', 'b')
+  expect(filesOf(path)).not.toMatch(/xyzzy|plugh/)
+  await store.close()
 })
 
 it('outlives its process, and all that was asked in one turn shares one wait for the disk', async () => {

@@ -5,7 +5,7 @@ import { refuseNote } from '../contexts/refuse-note.ts'
 import { CONTEXT_SCHEMA, contextRow, ContextRows, NOTE_SCHEMA, type ContextRow } from './context-rows.ts'
 import { GroupCommit } from './group-commit.ts'
 import { ItemTrie, ROOT, TRIE_SCHEMA, type TriePlace } from './item-trie.ts'
-import { openDatabase } from './open-database.ts'
+import { BUSY_MS, openDatabase } from './open-database.ts'
 
 const MIGRATIONS: readonly string[] = Object.freeze([`${TRIE_SCHEMA}${CONTEXT_SCHEMA} INSERT INTO node_text (node_text, rank) VALUES ('secure-delete', 1);`, NOTE_SCHEMA])
 
@@ -85,12 +85,14 @@ export class SqliteContextStore implements ContextStore {
     return row === null ? [] : this.#rows.notes(row.serial)
   }
 
-  remove(tenant: string, id: string): Promise<boolean> {
-    return this.#commit.run(() => {
+  async remove(tenant: string, id: string): Promise<boolean> {
+    const removed = await this.#commit.run(() => {
       const row = this.#rows.find(tenant, id, -Infinity)
       if (row !== null) this.#drop(row)
       return row !== null
     })
+    if (removed) this.#emptyLog()
+    return removed
   }
 
   async list(tenant: string, { kind, before, most }: ContextQuery, now: number): Promise<readonly ContextState[]> {
@@ -114,12 +116,14 @@ export class SqliteContextStore implements ContextStore {
     return found
   }
 
-  prune(now: number, most: number): Promise<number> {
-    return this.#commit.run(() => {
+  async prune(now: number, most: number): Promise<number> {
+    const count = await this.#commit.run(() => {
       const over = this.#database.prepare('SELECT * FROM context WHERE expires <= ? ORDER BY expires LIMIT ?').all(now, most)
       for (const row of over) this.#drop(contextRow(row))
       return over.length
     })
+    if (count > 0) this.#emptyLog()
+    return count
   }
 
   async close(): Promise<void> {
@@ -153,6 +157,11 @@ export class SqliteContextStore implements ContextStore {
     const segments = new Set([row.place.segment, ...this.#rows.tags(row.serial).map(({ segment }) => segment)])
     this.#rows.delete(row.serial)
     for (const segment of segments) this.#trie.release(segment)
+  }
+
+  /** What was deleted still stands in the log of changes (`-wal`), as it was written. Where somebody reads the file it stays until the next time: nobody waits for that. */
+  #emptyLog(): void {
+    this.#database.exec(`PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ${BUSY_MS}`)
   }
 
   #past({ serial, state }: ContextRow, etag: string): ContextPlace | null {

@@ -2,6 +2,8 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, writeS
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
+/** Milliseconds that a statement waits for somebody else's lock. */
+export const BUSY_MS = 5_000
 const LOG_PIECE_BYTES = 1 << 20
 
 export interface DatabaseOptions {
@@ -16,7 +18,7 @@ export interface DatabaseOptions {
 /** Opens a database file for its one writer, creating and migrating it. Throws if a newer Headrace wrote it, or if what is in it cannot be synced. */
 export function openDatabase(path: string, options: DatabaseOptions): DatabaseSync {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const database = new DatabaseSync(path, { timeout: 5000 })
+  const database = new DatabaseSync(path, { timeout: BUSY_MS })
   try {
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864`)
     if (options.synchronous === 'FULL') syncLog(database, `${path}-wal`)
