@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRaw, sendRaw, type RawAnswer, type RawRequest } from '../harness/http-client.ts'
 import { plainJson, startPlainUpstream, type PlainRequest, type PlainUpstream } from '../harness/plain-upstream.ts'
@@ -238,6 +239,11 @@ describe('tricks with paths and hosts', () => {
     upstream.on('/v1/leak', plainJson({ error: { message: `Incorrect API key provided: ${PROVIDER_KEY}` } }, 400, { 'x-echo': `Bearer ${PROVIDER_KEY}` }))
     const refused = await send('/providers/up/v1/leak')
     expect(refused.head + refused.body.toString()).not.toContain(PROVIDER_KEY)
+    const packed = gzipSync(JSON.stringify({ error: { message: `Incorrect API key provided: ${PROVIDER_KEY}` } }))
+    upstream.on('/v1/leak-packed', (_request, response) => response.writeHead(400, { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': packed.length }).end(packed))
+    const unread = await send('/providers/up/v1/leak-packed')
+    expect([unread.status, unread.headers.has('content-encoding'), unread.body.includes(packed)]).toEqual([400, false, false])
+    expect(JSON.parse(unread.body.toString())).toHaveProperty('error.message')
     upstream.on('/v1/leak-head', plainJson({ fine: true }, 200, { 'x-echo': `Bearer ${PROVIDER_KEY}`, 'x-kept': '1' }))
     const answer = await send('/providers/up/v1/leak-head')
     expect(answer.head).not.toContain(PROVIDER_KEY)

@@ -15,6 +15,7 @@ import type { OnUnfit } from './passing/pass-body.ts'
 import { answerLines } from './passing/pass-headers.ts'
 import { UsageWatch } from './passing/usage-watch.ts'
 import { PlanWalk } from './plan-walk.ts'
+import { isCoding } from './upstream/head-reader.ts'
 
 /** A request that is ready to be sent as it is. */
 export interface PassedCall {
@@ -41,6 +42,8 @@ export interface PassedCall {
 
 /** Answers that are announced as no longer than this are given to the client in one piece. */
 const WHOLE_BYTES = 65_536
+/** Nobody asked for a compressed body, and nobody unpacks it: what it tells is not known. */
+const isUnread = (head: ResponseHead, body: Buffer): boolean => body.length > 0 && isCoding(head.header('content-encoding') ?? '')
 /** The provider's answer to what the client sent: its own words are the client's to read. */
 const REFUSALS: ReadonlySet<ErrorKind> = new Set(['upstream-invalid-request', 'upstream-context-length'])
 
@@ -298,7 +301,7 @@ export class PassedAttempt implements UpstreamHandler, ClientListener, IntentHol
     const head = this.#head ?? { header: () => undefined }
     const error = status < 400 ? gatewayError('upstream-protocol', 'The provider answered with a redirect, which is not followed.', { upstreamStatus: status }) : dialect.classifyResponse(status, head, body)
     const ours = this.#passed.again !== null && error !== null && !REFUSALS.has(error.kind)
-    if (ours || status < 400 || status === 401 || this.#reveals(body.latin1Slice())) return this.#fail(error ?? gatewayError('upstream-protocol', 'The provider\'s answer is not fit to be handed on.', { upstreamStatus: status }))
+    if (ours || status < 400 || status === 401 || isUnread(head, body) || this.#reveals(body.latin1Slice())) return this.#fail(error ?? gatewayError('upstream-protocol', 'The provider\'s answer is not fit to be handed on.', { upstreamStatus: status }))
     x.error = error?.kind ?? null
     this.#retryAfterMs = error?.retryAfterMs ?? 0
     if (error !== null && this.#goesOn(error)) return
